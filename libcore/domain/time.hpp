@@ -1,0 +1,21 @@
+// Dates and instants as values, and their text forms. Civil-time arithmetic with zones is the database's.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace domain {
+
+using Date = std::chrono::year_month_day;
+using Instant = std::chrono::sys_time<std::chrono::microseconds>;
+
+/// `YYYY-MM-DD`, years 0001 to 9999; nothing for any other form and for days the calendar does not have.
+std::optional<Date> parse_date(std::string_view text);
+std::string to_string(const Date& date);
+
+/// RFC 3339 in UTC, as `2027-02-28T09:00:00Z` or with six decimals where the instant has a fraction.
+std::string to_string(Instant instant);
+
+}  // namespace domain
