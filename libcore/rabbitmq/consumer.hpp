@@ -1,0 +1,82 @@
+// Consumes the deliveries queue. `run` owns the connection and the thread it is called on; everything else
+// may be called from any thread.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "libcore/rabbitmq/backoff.hpp"
+#include "libcore/rabbitmq/settings.hpp"
+
+namespace rabbitmq {
+
+class AckWindow;
+class Connection;
+
+struct Received {
+    std::uint64_t tag = 0;  ///< unique over the life of the consumer, also across its connections
+    std::string body;
+    bool redelivered = false;
+};
+
+/// At most `prefetch` messages are in hand at any moment: not yet acked or rejected. A message whose
+/// connection was lost comes again under another tag; settling the old tag does nothing.
+class Consumer {
+public:
+    /// `on_message` is called on the running thread; it must neither block nor throw.
+    Consumer(Settings settings, std::uint16_t prefetch, std::function<void(Received)> on_message);
+    ~Consumer();
+
+    /// Connects (for ever, with a jittered pause of 100 ms to 5 s between attempts), consumes and settles,
+    /// until `stop`. Never throws for the broker's sake: `observe` tells.
+    void run();
+
+    void ack(std::uint64_t tag);
+    /// To the dead-letter queue.
+    void reject(std::uint64_t tag);
+
+    /// No further messages; those in hand can still be settled.
+    void stop_consuming();
+    /// Settles what was acked or rejected before this call, closes, and lets `run` return. What is still in
+    /// hand goes back to the queue.
+    void stop();
+
+    bool connected() const { return connected_; }
+
+private:
+    struct Settlement {
+        std::uint64_t tag;
+        bool accepted;
+    };
+    struct Commands {
+        std::vector<Settlement> settlements;
+        bool stop_consuming = false;
+        bool stop = false;
+    };
+
+    void post(const std::function<void(Commands&)>& change);
+    Commands take_commands();
+    void serve();
+    void receive(Connection& connection, AckWindow& window);
+    void settle(Connection& connection, AckWindow& window, const std::vector<Settlement>& settlements);
+    void pause_before_reconnecting();
+    void report(bool connected, const std::string& reason);
+
+    Settings settings_;
+    std::uint16_t prefetch_;
+    std::function<void(Received)> on_message_;
+    Backoff backoff_;
+    std::uint64_t generation_ = 0;  ///< of the connection; the upper bits of every tag
+    std::atomic<bool> connected_ = false;
+
+    int wake_;  ///< an eventfd, signalled when commands are waiting
+    std::mutex mutex_;
+    Commands commands_;  ///< guarded by mutex_
+};
+
+}  // namespace rabbitmq

@@ -1,0 +1,25 @@
+// What a publisher or a consumer must know to connect.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "libcore/rabbitmq/topology.hpp"
+#include "libcore/rabbitmq/url.hpp"
+
+namespace rabbitmq {
+
+struct ConnectionChange {
+    bool connected = false;
+    std::string reason;  ///< why it was lost or could not be made; empty when connected
+};
+
+struct Settings {
+    Url url;
+    Topology topology;
+    std::string client_name;     ///< what `rabbitmqctl list_connections` shows
+    std::string ca_certificate;  ///< a PEM file that verifies an `amqps` broker; empty: the system's
+    std::function<void(const ConnectionChange&)> observe;  ///< called on the owning thread; may be empty
+};
+
+}  // namespace rabbitmq
