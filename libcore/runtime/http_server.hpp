@@ -1,0 +1,77 @@
+// An HTTP/1.1 server on Pistache, whose types end here: handlers see plain structs. Defends against what the
+// library does wrong with hostile or unusual framing, so that it is safe without the proxy it normally stands
+// behind.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace runtime {
+
+/// Borrowed from the connection: valid until the handler returns. Nothing is URL-decoded.
+struct Request {
+    std::string_view method;  ///< "GET"; a HEAD arrives as GET, and its body is not sent
+    std::string_view path;
+    std::string_view query;  ///< without the question mark
+    std::vector<std::pair<std::string_view, std::string_view>> headers;
+    std::string_view body;
+    std::string_view peer_address;  ///< numeric, without port
+
+    /// The value of the first header of that name, in any case; empty if there is none.
+    std::string_view header(std::string_view name) const;
+};
+
+struct Reply {
+    int status = 200;
+    std::string content_type = "application/json";
+    std::string body;
+    std::vector<std::pair<std::string, std::string>> headers;
+};
+
+/// RFC 9457: `{"type":"about:blank","title":…,"status":…,"code":…}`. All arguments are our own plain ASCII.
+Reply problem(int status, std::string_view title, std::string_view code);
+
+class HttpServer {
+public:
+    struct Settings {
+        std::string name = "http";  ///< of its threads, and in its log lines
+        std::string bind = "127.0.0.1";
+        std::uint16_t port = 0;  ///< 0: any free one
+        int threads = 2;
+        std::size_t max_request_size = 64 * 1024;           ///< head and body; above the proxy's limit
+        std::chrono::milliseconds request_timeout{10'000};  ///< to receive head and body
+        std::chrono::milliseconds keep_alive_timeout{
+            75'000};  ///< longer than the proxy keeps idle connections
+        std::chrono::milliseconds drain_timeout{10'000};
+    };
+
+    /// Runs on the server's threads, several at once. What it throws is logged and answered with a bare 500.
+    using Handle = std::function<Reply(const Request&)>;
+
+    /// Listens when the constructor returns; throws std::system_error or std::runtime_error if it cannot.
+    HttpServer(const Settings& settings, Handle handle);
+    HttpServer(const HttpServer&) = delete;
+    HttpServer& operator=(const HttpServer&) = delete;
+    ~HttpServer();
+
+    /// The bound port.
+    std::uint16_t port() const;
+    /// Requests inside the handler.
+    int in_flight() const;
+    /// New requests are answered 503 and closed; those in hand are finished, at most for the drain timeout;
+    /// then the threads end. A second call does nothing.
+    void stop();
+
+private:
+    class Server;
+    std::unique_ptr<Server> server_;
+};
+
+}  // namespace runtime

@@ -1,0 +1,67 @@
+// The operations port of a service: /livez, /readyz, /metrics, and what the service adds.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "libcore/runtime/http_server.hpp"
+#include "libcore/runtime/metrics.hpp"
+
+namespace runtime {
+
+struct CheckResult {
+    bool ok = true;
+    std::string detail;
+};
+
+/// A dependency that the service cannot work without. Runs on one thread, at most about once a second; an
+/// exception means not ok. A check that does not answer in time makes the service not ready, and never blocks
+/// a probe.
+struct Check {
+    std::string name;
+    std::function<CheckResult()> run;
+};
+
+struct OpsRoute {
+    std::string path;
+    std::function<Reply(const Request&)> get;
+};
+
+class OpsServer {
+public:
+    struct Settings {
+        std::string bind = "127.0.0.1";
+        std::uint16_t port = 0;
+        std::chrono::milliseconds check_timeout{2000};
+        std::chrono::milliseconds check_cache{1000};
+    };
+
+    /// What the service gives it; everything here outlives the server.
+    struct Parts {
+        Registry& registry;
+        std::stop_token stopping;  ///< once requested, /readyz is 503
+        std::vector<Check> checks = {};
+        std::function<CheckResult()> alive = {};  ///< quick; not ok means: restart this process
+        std::vector<OpsRoute> routes = {};
+    };
+
+    OpsServer(const Settings& settings, Parts parts);
+    OpsServer(const OpsServer&) = delete;
+    OpsServer& operator=(const OpsServer&) = delete;
+    ~OpsServer();
+
+    std::uint16_t port() const;
+    /// A second call does nothing.
+    void stop();
+
+private:
+    class Server;
+    std::unique_ptr<Server> server_;
+};
+
+}  // namespace runtime

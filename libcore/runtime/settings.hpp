@@ -1,0 +1,81 @@
+// Settings come from environment variables, read once at start. Every error is collected, so that an operator
+// sees all of them at the first attempt; every value keeps its origin for `--print-config`.
+#pragma once
+
+#include <chrono>
+#include <initializer_list>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace runtime {
+
+enum class AppEnv { production, staging, development };
+
+/// One thread. Each reader records the setting under its name; a bad value is recorded as an error and the
+/// fallback returned, so that reading can go on.
+class Environment {
+public:
+    /// The variables of this process.
+    Environment();
+    explicit Environment(std::map<std::string, std::string, std::less<>> variables);
+
+    std::string text(const std::string& name, std::string_view fallback);
+    std::string required_text(const std::string& name);
+    int integer(const std::string& name, int fallback, int min, int max);
+    double decimal(const std::string& name, double fallback, double min, double max);
+    /// `26h`, `15m`, `10s`, `250ms`; a bare number is milliseconds.
+    std::chrono::milliseconds duration(const std::string& name, std::chrono::milliseconds fallback,
+                                       std::chrono::milliseconds min, std::chrono::milliseconds max);
+    std::string choice(const std::string& name, std::string_view fallback,
+                       std::initializer_list<std::string_view> choices);
+    /// `true`, `false`, `1`, `0`, `yes`, `no`, `on`, `off`.
+    bool flag(const std::string& name, bool fallback);
+
+    /// From NAME, or from the file that NAME_FILE names, without its last newline. Never shown.
+    std::optional<std::string> secret(const std::string& name);
+    std::string required_secret(const std::string& name);
+    /// Like a secret, but only the password inside `scheme://user:password@host` is hidden when shown.
+    std::optional<std::string> url(const std::string& name);
+    std::string required_url(const std::string& name);
+
+    /// `APP_ENV`, production when unset.
+    AppEnv app_env();
+
+    /// For rules between settings: reported with the others.
+    void reject(const std::string& name, std::string_view reason);
+    /// Not fatal: logged by the program once the log is open.
+    void warn(const std::string& name, std::string_view reason);
+
+    /// Each text names its variable and never repeats a secret.
+    const std::vector<std::string>& errors() const { return errors_; }
+    const std::vector<std::string>& warnings() const { return warnings_; }
+    /// Aligned lines `NAME  value  origin`, in the order in which they were read.
+    std::string table() const;
+
+private:
+    struct Setting {
+        std::string name;
+        std::string shown;
+        std::string origin;
+    };
+
+    std::optional<std::string> find(const std::string& name) const;
+    std::optional<std::string> find_or_read_file(const std::string& name);
+    std::optional<std::string> read_file(const std::string& name, const std::string& path);
+    void record(const std::string& name, std::string shown, std::string origin);
+    template <class T, class Parse>
+    T parsed(const std::string& name, T fallback, const std::string& shown_fallback, Parse parse);
+
+    std::map<std::string, std::string, std::less<>> variables_;
+    std::vector<Setting> settings_;
+    std::vector<std::string> errors_;
+    std::vector<std::string> warnings_;
+};
+
+/// `postgresql://user:***@host/db`; a text that is not a URL with a password comes back as it is.
+std::string mask_password(std::string_view url);
+
+}  // namespace runtime
