@@ -1,0 +1,291 @@
+-- min_compatible: 1
+-- Which messages there are: planned ahead by unit (type, zone, date), and brought up to date whenever a user changes.
+
+-- Wider than any planner's horizon (at most 26 hours), so that a planner running at the same moment as a change
+-- cannot leave a hole between what it saw and what the change plans.
+CREATE FUNCTION plan_reach() RETURNS interval LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT interval '28 hours'
+$$;
+
+-- A user's own offset in [0, spread), the same every year.
+CREATE FUNCTION spread_offset(user_id uuid, spread interval) RETURNS interval
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT CASE WHEN spread = '0' THEN spread
+        ELSE spread * (('x' || left(md5(user_id::text), 8))::bit(32)::bigint / 4294967296.0)
+    END
+$$;
+
+-- What was applied to reach the instant, as the message shows it: 'leap:feb28', 'gap:shift_forward', or both.
+CREATE FUNCTION applied_rules(occasion date, one_off boolean, day date, leap_day text, civil_rule text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT nullif(concat_ws(',',
+        CASE WHEN NOT one_off AND month_day(occasion) <> month_day(day) THEN 'leap:' || leap_day END,
+        civil_rule), '')
+$$;
+
+-- Inserts what these users are owed and the ledger lacks, up to `until`; returns how many rows. A row that a planner
+-- inserted meanwhile, from an older state of the user, is corrected instead: the unique key makes this wait for it.
+CREATE FUNCTION plan_missing(ids uuid[], until timestamptz) RETURNS integer
+    LANGUAGE plpgsql AS $$
+DECLARE
+    now timestamptz := app_now();
+    inserted integer;
+BEGIN
+    INSERT INTO message_logs AS existing (id, user_id, message_type, delivery_date, plan_version, timezone, civil_rule,
+                                          scheduled_send_time, due_at, created_at, updated_at)
+    SELECT DISTINCT ON (o.user_id, t.name, wanted.day)
+           uuid_v7(), o.user_id, t.name, wanted.day, o.plan_version, o.timezone,
+           applied_rules(o.date, o.one_off, wanted.day, t.leap_day, civil.rule), at.instant, at.instant, now, now
+    FROM occasions o
+    JOIN message_types t ON t.name = o.message_type
+    CROSS JOIN LATERAL (SELECT greatest(o.plan_changed_at, t.created_at, now - t.catch_up) AS since) AS known
+    CROSS JOIN LATERAL (
+        SELECT (known.since AT TIME ZONE o.timezone)::date + n AS day
+        FROM generate_series(-1, (until AT TIME ZONE o.timezone)::date - (known.since AT TIME ZONE o.timezone)::date) n
+    ) AS wanted
+    CROSS JOIN LATERAL civil_time(wanted.day, t.send_at, o.timezone, t.gap_rule, t.fold_rule) AS civil
+    CROSS JOIN LATERAL (SELECT civil.instant + spread_offset(o.user_id, t.spread) AS instant) AS at
+    WHERE o.user_id = ANY (ids) AND o.reachable
+      AND falls_on(o.date, o.one_off, wanted.day, t.leap_day)
+      AND at.instant >= known.since AND at.instant < until
+    ORDER BY o.user_id, t.name, wanted.day
+    ON CONFLICT (idempotency_key, delivery_date) DO UPDATE SET
+        plan_version = excluded.plan_version, timezone = excluded.timezone, civil_rule = excluded.civil_rule,
+        scheduled_send_time = excluded.scheduled_send_time, due_at = excluded.due_at, status = 'SCHEDULED',
+        updated_at = now
+        WHERE existing.plan_version < excluded.plan_version
+          AND existing.status IN ('SCHEDULED', 'QUEUED') AND existing.attempt = 0;
+    GET DIAGNOSTICS inserted = ROW_COUNT;
+    RETURN inserted;
+END
+$$;
+
+-- Brings every message of these users that is not final in line with the users as they are now. The one way in for
+-- whatever changes a plan: users' triggers, imports, new zone rules, a worker that met an outdated message.
+-- Locks users, then messages by (delivery_date, id).
+CREATE FUNCTION replan(ids uuid[], OUT moved integer, OUT removed integer, OUT inserted integer)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    now timestamptz := app_now();
+BEGIN
+    PERFORM FROM users WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE;
+
+    WITH pending AS MATERIALIZED (
+        SELECT m.id, m.delivery_date, m.idempotency_key, m.status, m.in_doubt, m.error_message, m.plan_version,
+               m.scheduled_send_time, m.user_id, m.message_type
+        FROM message_logs m
+        WHERE m.user_id = ANY (ids) AND m.status IN ('SCHEDULED', 'QUEUED', 'RETRYING', 'CANCELLED')
+        ORDER BY m.delivery_date, m.id
+        FOR NO KEY UPDATE
+    ), compared AS (
+        SELECT p.id, p.delivery_date, p.idempotency_key, p.status, p.in_doubt, p.plan_version, p.scheduled_send_time,
+               coalesce(u.plan_version, p.plan_version) AS new_version, coalesce(u.timezone, '') AS new_timezone,
+               o.instant, o.rules,
+               CASE
+                   WHEN u.id IS NULL OR u.deleted_at IS NOT NULL THEN 'user deleted'
+                   WHEN u.opted_out THEN 'opted out'
+               END AS gone,
+               -- A cancelled one comes back only if the user did, and in time.
+               p.status = 'CANCELLED' AND (p.error_message NOT IN ('user deleted', 'opted out')
+                                           OR o.instant < u.plan_changed_at) AS stays_cancelled
+        FROM pending p
+        LEFT JOIN users u ON u.id = p.user_id
+        LEFT JOIN LATERAL (
+            SELECT civil.instant + spread_offset(p.user_id, t.spread) AS instant,
+                   applied_rules(o.date, o.one_off, p.delivery_date, t.leap_day, civil.rule) AS rules
+            FROM occasions o
+            JOIN message_types t ON t.name = o.message_type
+            CROSS JOIN LATERAL civil_time(p.delivery_date, t.send_at, o.timezone, t.gap_rule, t.fold_rule) AS civil
+            WHERE o.user_id = p.user_id AND o.message_type = p.message_type
+              AND falls_on(o.date, o.one_off, p.delivery_date, t.leap_day)
+            LIMIT 1
+        ) o ON true
+    ), deleted AS (
+        DELETE FROM message_logs m USING compared c
+        WHERE m.id = c.id AND m.delivery_date = c.delivery_date
+          AND c.instant IS NULL AND c.gone IS NULL AND NOT c.in_doubt
+        RETURNING c.idempotency_key, c.status, c.scheduled_send_time
+    ), audited AS (
+        INSERT INTO audit_log (actor, action, subject, detail)
+        SELECT 'replan', 'message removed', idempotency_key,
+               jsonb_build_object('status', status, 'scheduled_send_time', scheduled_send_time)
+        FROM deleted
+    ), changed AS (
+        UPDATE message_logs m SET
+            plan_version = c.new_version,
+            timezone = CASE WHEN c.gone IS NULL AND c.instant IS NOT NULL THEN c.new_timezone ELSE m.timezone END,
+            civil_rule = CASE WHEN c.gone IS NULL AND c.instant IS NOT NULL THEN c.rules ELSE m.civil_rule END,
+            scheduled_send_time = CASE WHEN c.gone IS NULL THEN coalesce(c.instant, m.scheduled_send_time)
+                                       ELSE m.scheduled_send_time END,
+            status = CASE
+                WHEN c.gone IS NOT NULL THEN CASE WHEN m.in_doubt THEN 'UNKNOWN' ELSE 'CANCELLED' END
+                WHEN m.attempt = 0 THEN 'SCHEDULED'
+                ELSE 'RETRYING'
+            END,
+            due_at = CASE
+                WHEN c.gone IS NOT NULL THEN NULL
+                WHEN m.attempt = 0 THEN c.instant
+                ELSE greatest(coalesce(m.due_at, now), c.instant)
+            END,
+            attention_at = CASE WHEN c.gone IS NOT NULL AND m.in_doubt THEN now END,
+            error_message = CASE WHEN c.gone IS NULL AND c.status <> 'CANCELLED' THEN m.error_message ELSE c.gone END,
+            updated_at = now
+        FROM compared c
+        WHERE m.id = c.id AND m.delivery_date = c.delivery_date
+          AND CASE
+              WHEN c.gone IS NOT NULL THEN c.status <> 'CANCELLED'
+              WHEN c.instant IS NULL THEN c.in_doubt AND c.plan_version <> c.new_version
+              ELSE NOT c.stays_cancelled
+                   AND (c.status = 'CANCELLED' OR c.plan_version <> c.new_version
+                        OR c.scheduled_send_time <> c.instant)
+          END
+        RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM changed), (SELECT count(*) FROM deleted) INTO moved, removed;
+
+    inserted := plan_missing(ids, now + plan_reach());
+END
+$$;
+
+CREATE FUNCTION note_zones(ids uuid[]) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO zones_in_use (timezone)
+    SELECT DISTINCT u.timezone FROM users u
+    WHERE u.id = ANY (ids) AND NOT EXISTS (SELECT FROM zones_in_use z WHERE z.timezone = u.timezone)
+    ON CONFLICT DO NOTHING
+$$;
+
+-- No write to users can forget the plan: it follows in the same transaction.
+CREATE FUNCTION user_changes() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.updated_at := app_now();
+    NEW.version := OLD.version + 1;
+    IF (NEW.timezone, NEW.birthday_date, NEW.anniversary_date, NEW.opted_out, NEW.deleted_at)
+       IS DISTINCT FROM
+       (OLD.timezone, OLD.birthday_date, OLD.anniversary_date, OLD.opted_out, OLD.deleted_at) THEN
+        -- What was owed before the change stays owed, even if the planner is behind.
+        PERFORM plan_missing(ARRAY[OLD.id], NEW.updated_at);
+        NEW.plan_version := OLD.plan_version + 1;
+        NEW.plan_changed_at := NEW.updated_at;
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER user_changes BEFORE UPDATE ON users
+    FOR EACH ROW EXECUTE FUNCTION user_changes();
+
+CREATE FUNCTION plan_new_users() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    ids uuid[] := (SELECT array_agg(id) FROM new_rows);
+BEGIN
+    IF ids IS NOT NULL THEN
+        PERFORM note_zones(ids);
+        PERFORM plan_missing(ids, app_now() + plan_reach());
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER plan_new_users AFTER INSERT ON users
+    REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION plan_new_users();
+
+CREATE FUNCTION replan_changed_users() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    ids uuid[] := (SELECT array_agg(id) FROM new_rows JOIN old_rows USING (id)
+                   WHERE new_rows.plan_version <> old_rows.plan_version);
+BEGIN
+    IF ids IS NOT NULL THEN
+        PERFORM note_zones(ids);
+        PERFORM replan(ids);
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER replan_changed_users AFTER UPDATE ON users
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION replan_changed_users();
+
+-- What the planner has to do: every unit after the newest planned one whose send time comes before now + horizon.
+CREATE FUNCTION units_due(horizon interval)
+    RETURNS TABLE (message_type text, timezone text, delivery_date date)
+    LANGUAGE sql STABLE AS $$
+    SELECT t.name, z.timezone, unit.day
+    FROM message_types t
+    CROSS JOIN zones_in_use z
+    CROSS JOIN (SELECT app_now() + horizon AS until) AS reach
+    CROSS JOIN LATERAL (
+        SELECT coalesce((SELECT max(r.delivery_date) + 1 FROM plan_runs r
+                         WHERE r.message_type = t.name AND r.timezone = z.timezone),
+                        (greatest(z.since, t.created_at) AT TIME ZONE z.timezone)::date - 1) AS day
+    ) AS first
+    CROSS JOIN LATERAL (
+        SELECT first.day + n AS day
+        FROM generate_series(0, (reach.until AT TIME ZONE z.timezone)::date - first.day) n
+    ) AS unit
+    WHERE (unit.day + t.send_at) AT TIME ZONE z.timezone < reach.until
+    ORDER BY unit.day, z.timezone, t.name
+$$;
+
+-- Plans up to `size` users of one unit, in a transaction of the caller's; call again with the cursor that came back
+-- until `finished`. One planner at a time works on a unit; one that comes late finds the plan_runs row.
+-- The cursor: which of the month-days kept on this day, and after which user.
+CREATE FUNCTION plan_chunk(type text, zone text, day date, size integer,
+                           INOUT kept smallint, INOUT after uuid, OUT planned integer, OUT finished boolean)
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    t message_types;
+    civil record;
+    kept_days smallint[];
+    seen integer;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended(concat_ws('/', 'plan', type, zone, day), 0));
+    planned := 0;
+    finished := true;
+    PERFORM FROM plan_runs r WHERE r.message_type = type AND r.timezone = zone AND r.delivery_date = day;
+    IF FOUND THEN
+        RETURN;
+    END IF;
+    SELECT * INTO t FROM message_types m WHERE m.name = type;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    SELECT * INTO civil FROM civil_time(day, t.send_at, zone, t.gap_rule, t.fold_rule);
+    kept_days := kept_month_days(day, t.leap_day);
+    kept := coalesce(kept, kept_days[1]);
+    after := coalesce(after, '00000000-0000-0000-0000-000000000000');
+
+    WITH chosen AS MATERIALIZED (
+        SELECT o.user_id, o.date, o.one_off, o.plan_version, o.plan_changed_at
+        FROM occasions o
+        WHERE o.message_type = type AND o.timezone = zone AND month_day(o.date) = kept AND o.reachable
+          AND o.user_id > after
+        ORDER BY o.user_id
+        LIMIT size
+    ), inserted AS (
+        INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, timezone, civil_rule,
+                                  scheduled_send_time, due_at, created_at, updated_at)
+        SELECT uuid_v7(), c.user_id, type, day, c.plan_version, zone,
+               applied_rules(c.date, c.one_off, day, t.leap_day, civil.rule), at.instant, at.instant,
+               clock.now, clock.now
+        FROM chosen c
+        CROSS JOIN (SELECT app_now() AS now) AS clock
+        CROSS JOIN LATERAL (SELECT civil.instant + spread_offset(c.user_id, t.spread) AS instant) AS at
+        WHERE falls_on(c.date, c.one_off, day, t.leap_day)
+          AND at.instant >= greatest(c.plan_changed_at, t.created_at)
+        ORDER BY c.user_id
+        ON CONFLICT (idempotency_key, delivery_date) DO NOTHING
+        RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM inserted), count(*), coalesce((array_agg(user_id ORDER BY user_id DESC))[1], after)
+    INTO planned, seen, after FROM chosen;
+
+    IF seen = size THEN
+        finished := false;
+    ELSIF kept <> kept_days[cardinality(kept_days)] THEN
+        finished := false;
+        kept := kept_days[cardinality(kept_days)];
+        after := NULL;
+    ELSE
+        INSERT INTO plan_runs (message_type, timezone, delivery_date, rows) VALUES (type, zone, day, planned);
+    END IF;
+END
+$$;
