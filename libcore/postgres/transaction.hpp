@@ -1,0 +1,75 @@
+// A transaction as a scope: committed when told to, otherwise rolled back.
+#pragma once
+
+#include <chrono>
+#include <type_traits>
+#include <utility>
+
+#include "libcore/postgres/connection.hpp"
+#include "libcore/postgres/pool.hpp"
+
+namespace postgres {
+
+/// One at a time on a connection. BEGIN travels with the first statement, so an unused transaction costs
+/// nothing.
+class Transaction {
+public:
+    explicit Transaction(Connection& connection);
+    ~Transaction();
+    Transaction(const Transaction&) = delete;
+    Transaction& operator=(const Transaction&) = delete;
+
+    template <class... Args>
+    Rows run(const Statement& statement, const Args&... args) {
+        const auto begin = std::exchange(begun_, true) ? Connection::Begin::no : Connection::Begin::yes;
+        return connection_.run_prepared(statement, Parameters(args...), begin);
+    }
+
+    /// A script of any number of statements without parameters.
+    void execute(const std::string& script);
+
+    /// Throws CommitInDoubt when the connection is lost before the answer; any other error means rolled back.
+    void commit();
+
+private:
+    void finish(Observation::Outcome outcome) noexcept;
+
+    Connection& connection_;
+    std::chrono::steady_clock::time_point started_;
+    bool begun_ = false;
+    bool finished_ = false;
+};
+
+/// How often, and after what pause, a transaction that met a deadlock or a conflict runs again.
+class Rerun {
+public:
+    /// Sleeps 100, 150, then 225 ms (+ up to 10 %) and says yes, or says no at once.
+    bool worthwhile(const DatabaseError& error);
+
+private:
+    int reruns_ = 0;
+};
+
+/// Leases a connection, runs `f(Transaction&)` and commits. On a deadlock or a serialization failure all of
+/// it runs again, so `f` must have no effect outside the transaction. Gives the value of `f`.
+template <class F>
+std::invoke_result_t<F&, Transaction&> transact(Pool& pool, F&& f) {
+    for (Rerun rerun;;) {
+        try {
+            const Lease lease = pool.lease();
+            Transaction transaction(*lease);
+            if constexpr (std::is_void_v<std::invoke_result_t<F&, Transaction&>>) {
+                f(transaction);
+                return transaction.commit();
+            } else {
+                auto value = f(transaction);
+                transaction.commit();
+                return value;
+            }
+        } catch (const DatabaseError& error) {
+            if (!rerun.worthwhile(error)) throw;
+        }
+    }
+}
+
+}  // namespace postgres
