@@ -71,10 +71,15 @@ CREATE FUNCTION kept_month_days(day date, leap_day text) RETURNS smallint[]
 $$;
 
 -- A yearly occasion is kept from the year after its date; a one-off on its date alone.
+-- PL/pgSQL, because the planner would not inline it and a cached expression is faster than an SQL function.
 CREATE FUNCTION falls_on(occasion date, one_off boolean, day date, leap_day text) RETURNS boolean
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT CASE WHEN one_off THEN occasion = day
-        ELSE month_day(occasion) = ANY (kept_month_days(day, leap_day))
-             AND date_part('year', occasion) < date_part('year', day)
-    END
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+BEGIN
+    IF one_off THEN
+        RETURN occasion = day;
+    END IF;
+    RETURN date_part('year', occasion) < date_part('year', day)
+       AND (month_day(occasion) = month_day(day)
+            OR month_day(occasion) = 229 AND 229 = ANY (kept_month_days(day, leap_day)));
+END
 $$;

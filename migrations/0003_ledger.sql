@@ -92,6 +92,16 @@ CREATE VIEW occasions AS
            timezone, plan_version, plan_changed_at, deleted_at IS NULL AND NOT opted_out
     FROM user_occasions JOIN users ON users.id = user_id;
 
+-- The same dates of one user, read from the row in hand.
+CREATE FUNCTION occasions_of(u users) RETURNS TABLE (message_type text, date date, one_off boolean)
+    LANGUAGE sql STABLE AS $$
+    SELECT 'BIRTHDAY', u.birthday_date, false WHERE u.birthday_date IS NOT NULL
+    UNION ALL
+    SELECT 'ANNIVERSARY', u.anniversary_date, false WHERE u.anniversary_date IS NOT NULL
+    UNION ALL
+    SELECT o.message_type, o.date, o.one_off FROM user_occasions o WHERE o.user_id = u.id
+$$;
+
 -- The ledger: a message exists because its row exists. Partitioned by the recipient's own date, because the
 -- idempotency key determines it: unique with the partition key is unique everywhere.
 -- No index mentions status: claim and record stay heap-only updates. due_at is NULL unless the row waits to be

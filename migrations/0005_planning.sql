@@ -26,37 +26,43 @@ $$;
 -- Inserts what these users are owed and the ledger lacks, up to `until`; returns how many rows. A row that a planner
 -- inserted meanwhile, from an older state of the user, is corrected instead: the unique key makes this wait for it.
 CREATE FUNCTION plan_missing(ids uuid[], until timestamptz) RETURNS integer
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     now timestamptz := app_now();
+    u users;
     inserted integer;
+    total integer := 0;
 BEGIN
-    INSERT INTO message_logs AS existing (id, user_id, message_type, delivery_date, plan_version, timezone, civil_rule,
-                                          scheduled_send_time, due_at, created_at, updated_at)
-    SELECT DISTINCT ON (o.user_id, t.name, wanted.day)
-           uuid_v7(), o.user_id, t.name, wanted.day, o.plan_version, o.timezone,
-           applied_rules(o.date, o.one_off, wanted.day, t.leap_day, civil.rule), at.instant, at.instant, now, now
-    FROM occasions o
-    JOIN message_types t ON t.name = o.message_type
-    CROSS JOIN LATERAL (SELECT greatest(o.plan_changed_at, t.created_at, now - t.catch_up) AS since) AS known
-    CROSS JOIN LATERAL (
-        SELECT (known.since AT TIME ZONE o.timezone)::date + n AS day
-        FROM generate_series(-1, (until AT TIME ZONE o.timezone)::date - (known.since AT TIME ZONE o.timezone)::date) n
-    ) AS wanted
-    CROSS JOIN LATERAL civil_time(wanted.day, t.send_at, o.timezone, t.gap_rule, t.fold_rule) AS civil
-    CROSS JOIN LATERAL (SELECT civil.instant + spread_offset(o.user_id, t.spread) AS instant) AS at
-    WHERE o.user_id = ANY (ids) AND o.reachable
-      AND falls_on(o.date, o.one_off, wanted.day, t.leap_day)
-      AND at.instant >= known.since AND at.instant < until
-    ORDER BY o.user_id, t.name, wanted.day
-    ON CONFLICT (idempotency_key, delivery_date) DO UPDATE SET
-        plan_version = excluded.plan_version, timezone = excluded.timezone, civil_rule = excluded.civil_rule,
-        scheduled_send_time = excluded.scheduled_send_time, due_at = excluded.due_at, status = 'SCHEDULED',
-        updated_at = now
-        WHERE existing.plan_version < excluded.plan_version
-          AND existing.status IN ('SCHEDULED', 'QUEUED') AND existing.attempt = 0;
-    GET DIAGNOSTICS inserted = ROW_COUNT;
-    RETURN inserted;
+    -- A loop, so that each statement has only one way to be planned: a plan cached on an empty table scans a full one.
+    FOR u IN SELECT * FROM users WHERE id = ANY (ids) ORDER BY id LOOP
+        CONTINUE WHEN u.deleted_at IS NOT NULL OR u.opted_out;
+        INSERT INTO message_logs AS existing (id, user_id, message_type, delivery_date, plan_version, timezone,
+                                              civil_rule, scheduled_send_time, due_at, created_at, updated_at)
+        SELECT DISTINCT ON (t.name, wanted.day)
+               uuid_v7(), u.id, t.name, wanted.day, u.plan_version, u.timezone,
+               applied_rules(o.date, o.one_off, wanted.day, t.leap_day, civil.rule), at.instant, at.instant, now, now
+        FROM occasions_of(u) AS o
+        JOIN message_types t ON t.name = o.message_type
+        CROSS JOIN LATERAL (SELECT greatest(u.plan_changed_at, t.created_at, now - t.catch_up) AS since) AS known
+        CROSS JOIN LATERAL (
+            SELECT (known.since AT TIME ZONE u.timezone)::date + n AS day
+            FROM generate_series(-1, (until AT TIME ZONE u.timezone)::date - (known.since AT TIME ZONE u.timezone)::date) n
+        ) AS wanted
+        CROSS JOIN LATERAL civil_time(wanted.day, t.send_at, u.timezone, t.gap_rule, t.fold_rule) AS civil
+        CROSS JOIN LATERAL (SELECT civil.instant + spread_offset(u.id, t.spread) AS instant) AS at
+        WHERE falls_on(o.date, o.one_off, wanted.day, t.leap_day)
+          AND at.instant >= known.since AND at.instant < until
+        ORDER BY t.name, wanted.day
+        ON CONFLICT (idempotency_key, delivery_date) DO UPDATE SET
+            plan_version = excluded.plan_version, timezone = excluded.timezone, civil_rule = excluded.civil_rule,
+            scheduled_send_time = excluded.scheduled_send_time, due_at = excluded.due_at, status = 'SCHEDULED',
+            updated_at = now
+            WHERE existing.plan_version < excluded.plan_version
+              AND existing.status IN ('SCHEDULED', 'QUEUED') AND existing.attempt = 0;
+        GET DIAGNOSTICS inserted = ROW_COUNT;
+        total := total + inserted;
+    END LOOP;
+    RETURN total;
 END
 $$;
 
@@ -64,7 +70,9 @@ $$;
 -- whatever changes a plan: users' triggers, imports, new zone rules, a worker that met an outdated message.
 -- Locks users, then messages by (delivery_date, id).
 CREATE FUNCTION replan(ids uuid[], OUT moved integer, OUT removed integer, OUT inserted integer)
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql
+    SET plan_cache_mode = force_generic_plan SET jit = off
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     now timestamptz := app_now();
 BEGIN
@@ -73,10 +81,11 @@ BEGIN
     WITH pending AS MATERIALIZED (
         SELECT m.id, m.delivery_date, m.idempotency_key, m.status, m.in_doubt, m.error_message, m.plan_version,
                m.scheduled_send_time, m.user_id, m.message_type
-        FROM message_logs m
-        WHERE m.user_id = ANY (ids) AND m.status IN ('SCHEDULED', 'QUEUED', 'RETRYING', 'CANCELLED')
+        FROM unnest(ids) AS changed(id)
+        JOIN message_logs m ON m.user_id = changed.id
+        WHERE m.status IN ('SCHEDULED', 'QUEUED', 'RETRYING', 'CANCELLED')
         ORDER BY m.delivery_date, m.id
-        FOR NO KEY UPDATE
+        FOR NO KEY UPDATE OF m
     ), compared AS (
         SELECT p.id, p.delivery_date, p.idempotency_key, p.status, p.in_doubt, p.plan_version, p.scheduled_send_time,
                coalesce(u.plan_version, p.plan_version) AS new_version, coalesce(u.timezone, '') AS new_timezone,
@@ -93,10 +102,10 @@ BEGIN
         LEFT JOIN LATERAL (
             SELECT civil.instant + spread_offset(p.user_id, t.spread) AS instant,
                    applied_rules(o.date, o.one_off, p.delivery_date, t.leap_day, civil.rule) AS rules
-            FROM occasions o
+            FROM occasions_of(u) AS o
             JOIN message_types t ON t.name = o.message_type
-            CROSS JOIN LATERAL civil_time(p.delivery_date, t.send_at, o.timezone, t.gap_rule, t.fold_rule) AS civil
-            WHERE o.user_id = p.user_id AND o.message_type = p.message_type
+            CROSS JOIN LATERAL civil_time(p.delivery_date, t.send_at, u.timezone, t.gap_rule, t.fold_rule) AS civil
+            WHERE o.message_type = p.message_type
               AND falls_on(o.date, o.one_off, p.delivery_date, t.leap_day)
             LIMIT 1
         ) o ON true
@@ -147,11 +156,18 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION note_zones(ids uuid[]) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO zones_in_use (timezone)
-    SELECT DISTINCT u.timezone FROM users u
-    WHERE u.id = ANY (ids) AND NOT EXISTS (SELECT FROM zones_in_use z WHERE z.timezone = u.timezone)
-    ON CONFLICT DO NOTHING
+CREATE FUNCTION note_zones(zones text[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    zone text;
+BEGIN
+    FOREACH zone IN ARRAY zones LOOP
+        -- Looking first: in the usual case nothing is written.
+        PERFORM FROM zones_in_use WHERE timezone = zone;
+        IF NOT FOUND THEN
+            INSERT INTO zones_in_use (timezone) VALUES (zone) ON CONFLICT DO NOTHING;
+        END IF;
+    END LOOP;
+END
 $$;
 
 -- No write to users can forget the plan: it follows in the same transaction.
@@ -175,10 +191,12 @@ CREATE TRIGGER user_changes BEFORE UPDATE ON users
 
 CREATE FUNCTION plan_new_users() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    ids uuid[] := (SELECT array_agg(id) FROM new_rows);
+    ids uuid[];
+    zones text[];
 BEGIN
+    SELECT array_agg(id), array_agg(DISTINCT timezone) INTO ids, zones FROM new_rows;
     IF ids IS NOT NULL THEN
-        PERFORM note_zones(ids);
+        PERFORM note_zones(zones);
         PERFORM plan_missing(ids, app_now() + plan_reach());
     END IF;
     RETURN NULL;
@@ -190,11 +208,14 @@ CREATE TRIGGER plan_new_users AFTER INSERT ON users
 
 CREATE FUNCTION replan_changed_users() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    ids uuid[] := (SELECT array_agg(id) FROM new_rows JOIN old_rows USING (id)
-                   WHERE new_rows.plan_version <> old_rows.plan_version);
+    ids uuid[];
+    zones text[];
 BEGIN
+    SELECT array_agg(id), array_agg(DISTINCT new_rows.timezone) INTO ids, zones
+    FROM new_rows JOIN old_rows USING (id)
+    WHERE new_rows.plan_version <> old_rows.plan_version;
     IF ids IS NOT NULL THEN
-        PERFORM note_zones(ids);
+        PERFORM note_zones(zones);
         PERFORM replan(ids);
     END IF;
     RETURN NULL;
