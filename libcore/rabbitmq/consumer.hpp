@@ -60,11 +60,13 @@ private:
     };
 
     void post(const std::function<void(Commands&)>& change);
-    Commands take_commands();
+    /// Waits for the socket or for commands, and takes the commands; `stop` and `stop_consuming` stay set.
+    Commands wait(int socket, std::chrono::milliseconds timeout);
     void serve();
-    void receive(Connection& connection, AckWindow& window);
+    void receive(Connection& connection, AckWindow& window, bool wanted);
     void settle(Connection& connection, AckWindow& window, const std::vector<Settlement>& settlements);
-    void pause_before_reconnecting();
+    /// False when stopped meanwhile.
+    bool pause(std::chrono::milliseconds pause);
     void report(bool connected, const std::string& reason);
 
     Settings settings_;
@@ -74,9 +76,10 @@ private:
     std::uint64_t generation_ = 0;  ///< of the connection; the upper bits of every tag
     std::atomic<bool> connected_ = false;
 
-    int wake_;  ///< an eventfd, signalled when commands are waiting
+    int wake_;  ///< an eventfd, signalled while commands are waiting
     std::mutex mutex_;
-    Commands commands_;  ///< guarded by mutex_
+    Commands commands_;    ///< guarded by mutex_
+    bool posted_ = false;  ///< guarded by mutex_: there is something to take
 };
 
 }  // namespace rabbitmq

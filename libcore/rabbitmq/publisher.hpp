@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -14,11 +15,6 @@
 namespace rabbitmq {
 
 class Connection;
-
-struct QueueDepth {
-    std::uint32_t ready = 0;  ///< messages not in any consumer's hands
-    std::uint32_t consumers = 0;
-};
 
 /// Connects when first needed, and again after every failure, after a jittered pause that the timeout of the
 /// call bounds. A failed call has dropped its connection.
@@ -35,24 +31,27 @@ public:
     /// Of the deliveries queue. Throws BrokerError.
     QueueDepth depth(std::chrono::milliseconds timeout);
 
-    /// Serves heartbeats and notices a lost connection or a blocked broker; never waits, never throws. Call
-    /// it at least every ten seconds while there is nothing to publish.
-    void keep_alive() noexcept;
+    /// Serves heartbeats and notices a lost connection; never waits, never throws. Call it at least every ten
+    /// seconds while there is nothing to publish.
+    void keep_alive();
 
     bool connected() const { return connected_; }
 
 private:
     using Deadline = std::chrono::steady_clock::time_point;
 
-    Connection& connect(Deadline deadline);
-    void publish_all(Connection& connection, std::span<const std::string> bodies, Deadline deadline);
+    void attempt(std::chrono::milliseconds timeout, const std::function<void(Deadline)>& work);
+    void pause_before_reconnecting(Deadline deadline);
+    void connect(Deadline deadline);
+    void publish_all(std::span<const std::string> bodies, Deadline deadline);
     void drop(const std::string& reason);
 
     Settings settings_;
-    Backoff backoff_;
-    std::chrono::steady_clock::time_point retry_at_{};
     std::unique_ptr<Connection> connection_;
     std::uint64_t published_ = 0;  ///< on this connection: the broker numbers confirms from 1
+    Backoff backoff_;
+    Deadline retry_at_{};
+    std::string lost_;  ///< why the last connection was lost
     std::atomic<bool> connected_ = false;
 };
 

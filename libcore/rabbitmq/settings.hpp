@@ -1,6 +1,7 @@
 // What a publisher or a consumer must know to connect.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 
@@ -17,8 +18,9 @@ struct ConnectionChange {
 struct Settings {
     Url url;
     Topology topology;
-    std::string client_name;     ///< what `rabbitmqctl list_connections` shows
-    std::string ca_certificate;  ///< a PEM file that verifies an `amqps` broker; empty: the system's
+    std::string client_name;  ///< what `rabbitmqctl list_connections` shows
+    std::string ca_certificates = "/etc/ssl/certs/ca-certificates.crt";  ///< PEM; verifies an `amqps` broker
+    std::chrono::seconds heartbeat{60};
     std::function<void(const ConnectionChange&)> observe;  ///< called on the owning thread; may be empty
 };
 

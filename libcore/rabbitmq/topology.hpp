@@ -2,6 +2,7 @@
 // first.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace rabbitmq {
@@ -11,6 +12,11 @@ struct Topology {
 
     std::string deliveries() const { return prefix + ".deliveries"; }
     std::string dead() const { return prefix + ".dead"; }
+};
+
+struct QueueDepth {
+    std::uint32_t ready = 0;  ///< messages not in any consumer's hands
+    std::uint32_t consumers = 0;
 };
 
 }  // namespace rabbitmq

@@ -1,0 +1,26 @@
+#include "libcore/rabbitmq/url.hpp"
+
+#include <amqp.h>
+
+#include "libcore/rabbitmq/error.hpp"
+
+namespace rabbitmq {
+
+Url parse_url(const std::string& text) {
+    std::string buffer = text;  // amqp_parse_url decodes in place, and its results point into the buffer
+    amqp_connection_info info{};
+    amqp_default_connection_info(&info);
+    if (amqp_parse_url(buffer.data(), &info) != AMQP_STATUS_OK || info.port < 1 || info.port > 65535) {
+        throw BrokerError(BrokerError::Kind::refused,
+                          "the broker's URL is not of the form amqp://user:password@host:port/vhost");
+    }
+    const std::string virtual_host = info.vhost;
+    return Url{.host = info.host,
+               .port = static_cast<std::uint16_t>(info.port),
+               .user = info.user,
+               .password = info.password,
+               .virtual_host = virtual_host.empty() ? "/" : virtual_host,
+               .tls = info.ssl != 0};
+}
+
+}  // namespace rabbitmq
