@@ -11,7 +11,9 @@ constexpr std::array<std::string_view, 9> names = {"SCHEDULED", "QUEUED",    "SE
 
 }  // namespace
 
-std::string_view to_string(Status status) { return names[static_cast<std::size_t>(status)]; }
+std::string_view to_string(Status status) {
+    return names[static_cast<std::size_t>(status)];
+}
 
 std::optional<Status> parse_status(std::string_view text) {
     const auto found = std::find(names.begin(), names.end(), text);

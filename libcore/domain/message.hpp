@@ -22,8 +22,8 @@ std::optional<Status> parse_status(std::string_view text);
 /// `{user_id}:{message_type}:{delivery_date}`; the database checks it against the three columns.
 std::string idempotency_key(const Uuid& user_id, std::string_view message_type, const Date& delivery_date);
 
-/// The hint that goes through the queue. No personal data. `attempt` is the fence: the row's value when it was
-/// dispatched, and a claim is refused when the row has moved on.
+/// The hint that goes through the queue. No personal data. `attempt` is the fence: the row's value when it
+/// was dispatched, and a claim is refused when the row has moved on.
 struct Delivery {
     Uuid message_id;
     Date delivery_date;

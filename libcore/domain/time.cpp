@@ -47,10 +47,10 @@ std::string to_string(Instant instant) {
     using namespace std::chrono;
     const auto day = floor<days>(instant);
     const hh_mm_ss time(instant - day);
-    std::string text = to_string(Date(day)) +
-                       formatted<24>("T%02d:%02d:%02d", static_cast<int>(time.hours().count()),
-                                     static_cast<int>(time.minutes().count()),
-                                     static_cast<int>(time.seconds().count()));
+    std::string text =
+        to_string(Date(day)) + formatted<24>("T%02d:%02d:%02d", static_cast<int>(time.hours().count()),
+                                             static_cast<int>(time.minutes().count()),
+                                             static_cast<int>(time.seconds().count()));
     if (time.subseconds().count() != 0) {
         text += formatted<16>(".%06d", static_cast<int>(time.subseconds().count()));
     }

@@ -49,7 +49,8 @@ std::string to_string(const Uuid& uuid) {
     return text;
 }
 
-Uuid uuid_v7(std::chrono::sys_time<std::chrono::milliseconds> at, const std::array<std::uint8_t, 10>& random) {
+Uuid uuid_v7(std::chrono::sys_time<std::chrono::milliseconds> at,
+             const std::array<std::uint8_t, 10>& random) {
     Uuid uuid;
     const auto milliseconds = static_cast<std::uint64_t>(at.time_since_epoch().count());
     for (std::size_t i = 0; i < 6; ++i) {
