@@ -36,11 +36,15 @@ struct User {
     std::optional<Instant> deleted_at;
 };
 
-/// The canonical spelling of a zone name whatever its case ("asia/kathmandu" -> "Asia/Kathmandu"), or nothing.
+/// The canonical spelling of a zone name whatever its case ("asia/kathmandu" -> "Asia/Kathmandu"), or
+/// nothing.
 using CanonicalZone = std::function<std::optional<std::string>(std::string_view)>;
 
-/// The fields trimmed and canonicalised, or every rule they break, with the API's field names (`firstName`).
-/// `today` is the latest date that is today anywhere (UTC+14): a birthday after it is in the future.
-Result<UserFields> validated(UserFields fields, const CanonicalZone& canonical_zone, const Date& today);
+/// The fields trimmed and canonicalised (an empty optional text becomes absent), or every rule they break,
+/// under the API's field names (`firstName`). `today` is the latest date that is today anywhere (UTC+14): a
+/// birthday after it is in the future. `found` is what reading the input has already found wrong: those
+/// fields are not judged again, and all errors come back together.
+Result<UserFields> validated(UserFields fields, const CanonicalZone& canonical_zone, const Date& today,
+                             Errors found = {});
 
 }  // namespace domain
