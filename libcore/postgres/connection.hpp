@@ -5,18 +5,17 @@
 
 #include <chrono>
 #include <map>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "libcore/postgres/error.hpp"
+#include "libcore/postgres/libpq.hpp"
 #include "libcore/postgres/observation.hpp"
 #include "libcore/postgres/parameters.hpp"
 #include "libcore/postgres/rows.hpp"
 #include "libcore/postgres/statement.hpp"
-
-struct pg_conn;
 
 namespace postgres {
 
@@ -48,13 +47,12 @@ public:
     }
 
     /// Runs a script of any number of statements without parameters, under the same deadline.
-    void execute(const std::string& script);
+    void execute(const std::string& script, const char* name = "script");
 
     /// Open, as far as this side knows, and outside any transaction: fit for the next user.
     bool usable() const;
-    /// True when the server has closed the connection or has said something unasked for since its last use.
-    /// Never blocks.
-    bool closed_by_server();
+    /// The server has closed the connection, or has said something unasked for, since the last answer.
+    bool is_stale() const;
     /// Closes the connection: every later call throws.
     void close() noexcept;
 
@@ -64,30 +62,23 @@ public:
 
 private:
     friend class Transaction;
-    using Deadline = std::chrono::steady_clock::time_point;
     enum class Begin { no, yes };
     enum class Prepare { no, yes, again };
-    struct Close {
-        void operator()(pg_conn* connection) const noexcept;
-    };
 
-    void connect(const ConnectionSettings& settings);
     Rows run_prepared(const Statement& statement, const Parameters& parameters, Begin begin);
+    Rows run_once(const Statement& statement, const std::vector<const char*>& values, Begin begin);
     Rows fly(const Statement& statement, const std::vector<const char*>& values, Begin begin,
              Prepare prepare);
     void send(const Statement& statement, const std::vector<const char*>& values, Begin begin,
               Prepare prepare);
-    Result simple_query(const char* label, const char* sql);
-    Result next_result(const char* label, Deadline deadline);
-    void wait(short events, const char* label, Deadline deadline);
-    void flush(const char* label, Deadline deadline);
-    Deadline deadline() const;
-    void must_be_open() const;
-    [[noreturn]] void lose(const char* label, ConnectionState state, const std::string& why);
-    [[noreturn]] void raise(const char* label, const pg_result* result);
+    Result query(const char* name, const std::string& sql);
+    void flush(const char* name, Deadline deadline);
+    Result next_result(const char* name, Deadline deadline);
+    void must_be_open(const char* name) const;
+    [[noreturn]] void lose(DatabaseError::Cause cause, const std::string& text, std::string sqlstate = {});
 
-    std::unique_ptr<pg_conn, Close> connection_;
-    std::unordered_map<std::string_view, const char*> prepared_;  // SQL by statement name
+    LibpqConnection connection_;
+    std::unordered_map<std::string_view, const char*> prepared_;  // SQL by the statement's name
     std::chrono::milliseconds query_deadline_;
     Observe observe_;
 };

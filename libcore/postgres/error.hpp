@@ -8,36 +8,41 @@
 
 namespace postgres {
 
-/// What an error says about the connection it happened on.
-enum class ConnectionState { alive, timed_out, lost };
-
 class DatabaseError : public std::runtime_error {
 public:
-    DatabaseError(const std::string& text, ConnectionState state, std::string sqlstate = {},
+    enum class Cause {
+        server,      ///< the server answered with an error; the connection lives on
+        deadline,    ///< no answer in time; the connection was closed
+        connection,  ///< there was no connection, or it broke
+        exhausted,   ///< the pool had no connection to lend
+    };
+
+    DatabaseError(Cause cause, const std::string& text, std::string sqlstate = {},
                   std::string constraint = {});
 
-    /// Empty when the server said nothing: refused, cut off, or silent until the deadline.
+    /// Empty when the server said nothing.
     const std::string& sqlstate() const { return sqlstate_; }
     /// The constraint that refused the statement, or empty.
     const std::string& constraint() const { return constraint_; }
 
-    bool connection_lost() const { return state_ != ConnectionState::alive; }
-    bool timed_out() const { return state_ == ConnectionState::timed_out; }
+    bool connection_lost() const { return cause_ == Cause::deadline || cause_ == Cause::connection; }
+    /// By the server's clock or by ours.
+    bool timed_out() const;
 
     bool is_unique_violation() const;
     bool is_unique_violation(std::string_view constraint) const;
     bool is_check_violation(std::string_view constraint) const;
     /// A lock was not granted within `lock_timeout`, or at once under NOWAIT.
     bool is_lock_timeout() const;
-    /// A value was refused (unparsable, out of range, violating a constraint): the same data fails again.
+    /// The values were refused (unparsable, out of range, against a constraint): they will be again.
     bool is_data_error() const;
-    /// Nothing was done and nothing is wrong with the transaction: all of it may run again.
+    /// The transaction met another one, or lost a prepared statement: all of it may run again.
     bool may_rerun_transaction() const;
 
 private:
     std::string sqlstate_;
     std::string constraint_;
-    ConnectionState state_;
+    Cause cause_;
 };
 
 /// COMMIT was sent and its answer never came. Re-read; never assume.

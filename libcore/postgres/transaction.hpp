@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <type_traits>
 #include <utility>
 
@@ -26,7 +27,7 @@ public:
     }
 
     /// A script of any number of statements without parameters.
-    void execute(const std::string& script);
+    void execute(const std::string& script, const char* name = "script");
 
     /// Throws CommitInDoubt when the connection is lost before the answer; any other error means rolled back.
     void commit();
@@ -47,7 +48,7 @@ public:
     bool worthwhile(const DatabaseError& error);
 
 private:
-    int reruns_ = 0;
+    std::size_t reruns_ = 0;
 };
 
 /// Leases a connection, runs `f(Transaction&)` and commits. On a deadlock or a serialization failure all of

@@ -1,0 +1,145 @@
+#include "libcore/postgres/libpq.hpp"
+
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <new>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "libcore/postgres/connection.hpp"
+
+namespace postgres {
+
+namespace {
+
+using Options = std::map<std::string, std::string>;
+
+[[noreturn]] void refuse(const std::string& text) {
+    throw DatabaseError(DatabaseError::Cause::connection, "connect: " + text);
+}
+
+/// The settings that stand in the URL. libpq would repeat the parts of a malformed one, the password among
+/// them.
+Options parse_url(const std::string& url) {
+    char* problem = nullptr;
+    const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(
+        PQconninfoParse(url.c_str(), &problem), PQconninfoFree);
+    PQfreemem(problem);
+    if (!parsed) refuse("the database URL is malformed");
+
+    Options options;
+    for (const PQconninfoOption* option = parsed.get(); option->keyword; ++option)
+        if (option->val) options[option->keyword] = option->val;
+    if (options["host"].find('@') != std::string::npos ||
+        options["port"].find_first_not_of("0123456789,") != std::string::npos)
+        refuse("the database URL is malformed; @ : / ? # in a password must be percent-encoded");
+    return options;
+}
+
+/// One setting in the notation of the server's command line.
+std::string session_option(const std::string& name, const std::string& value) {
+    std::string option = " -c " + name + "=";
+    for (const char character : value) {
+        if (character == ' ' || character == '\\') option += '\\';
+        option += character;
+    }
+    return option;
+}
+
+std::string session_options(const ConnectionSettings& settings) {
+    const auto limit = [](const char* name, std::chrono::milliseconds value) {
+        return session_option(name, std::to_string(value.count()));
+    };
+    std::string options = session_option("TimeZone", "UTC") + session_option("DateStyle", "ISO") +
+                          session_option("IntervalStyle", "postgres") +
+                          limit("statement_timeout", settings.statement_timeout) +
+                          limit("lock_timeout", settings.lock_timeout) +
+                          limit("idle_in_transaction_session_timeout", std::chrono::minutes(1));
+    for (const auto& [name, value] : settings.session) options += session_option(name, value);
+    return options;
+}
+
+Options connection_options(const ConnectionSettings& settings) {
+    Options options = parse_url(settings.url);
+    options["application_name"] = settings.application_name;
+    options["client_encoding"] = "UTF8";
+    options["options"] += session_options(settings);
+    options.try_emplace("gssencmode", "disable");
+    // A peer that vanished without a word is noticed within a minute on an idle connection, and on a busy one
+    // when our own deadline comes.
+    options.try_emplace("keepalives_idle", "30");
+    options.try_emplace("keepalives_interval", "10");
+    options.try_emplace("keepalives_count", "3");
+    options.try_emplace("tcp_user_timeout", std::to_string(settings.query_deadline.count()));
+    return options;
+}
+
+LibpqConnection start(const Options& options) {
+    std::vector<const char*> names, values;
+    for (const auto& [name, value] : options) {
+        names.push_back(name.c_str());
+        values.push_back(value.c_str());
+    }
+    names.push_back(nullptr);
+    values.push_back(nullptr);
+    LibpqConnection connection(PQconnectStartParams(names.data(), values.data(), 0));
+    if (!connection) throw std::bad_alloc();
+    return connection;
+}
+
+/// libpq's text without its closing newline.
+std::string problem_of(const pg_conn* connection) {
+    std::string text = PQerrorMessage(connection);
+    text.erase(text.find_last_not_of('\n') + 1);
+    return text;
+}
+
+}  // namespace
+
+void CloseConnection::operator()(pg_conn* connection) const noexcept {
+    PQfinish(connection);
+}
+
+Deadline deadline_after(std::chrono::milliseconds limit) {
+    return limit == limit.zero() ? Deadline::max() : std::chrono::steady_clock::now() + limit;
+}
+
+bool wait_for(int socket, short events, Deadline deadline) {
+    pollfd request{socket, events, 0};
+    for (;;) {
+        int timeout = -1;
+        if (deadline != Deadline::max()) {
+            const auto left =
+                std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+            timeout = static_cast<int>(std::max<std::int64_t>(left.count(), 0));
+        }
+        const int ready = poll(&request, 1, timeout);
+        if (ready >= 0) return ready > 0;
+        if (errno != EINTR) throw std::system_error(errno, std::system_category(), "poll");
+    }
+}
+
+LibpqConnection connect(const ConnectionSettings& settings) {
+    const Deadline deadline = deadline_after(settings.connect_timeout);
+    LibpqConnection connection = start(connection_options(settings));
+    PQsetNoticeReceiver(
+        connection.get(), [](void*, const pg_result*) {}, nullptr);
+
+    for (auto state = PGRES_POLLING_WRITING; state != PGRES_POLLING_OK;) {
+        if (state == PGRES_POLLING_FAILED || PQstatus(connection.get()) == CONNECTION_BAD)
+            refuse(problem_of(connection.get()));
+        const short events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+        if (!wait_for(PQsocket(connection.get()), events, deadline))
+            throw DatabaseError(DatabaseError::Cause::deadline, "connect: no answer from the server in time");
+        state = PQconnectPoll(connection.get());
+    }
+    PQsetnonblocking(connection.get(), 1);
+    return connection;
+}
+
+}  // namespace postgres

@@ -1,0 +1,29 @@
+// libpq under a deadline, for this folder alone.
+#pragma once
+
+#include <chrono>
+#include <memory>
+
+struct pg_conn;
+
+namespace postgres {
+
+struct ConnectionSettings;
+
+struct CloseConnection {
+    void operator()(pg_conn* connection) const noexcept;
+};
+using LibpqConnection = std::unique_ptr<pg_conn, CloseConnection>;
+
+using Deadline = std::chrono::steady_clock::time_point;
+
+/// `limit` from now; a limit of zero never comes.
+Deadline deadline_after(std::chrono::milliseconds limit);
+
+/// Waits for `events` of poll(2); false when the deadline came first.
+bool wait_for(int socket, short events, Deadline deadline);
+
+/// Connects within `connect_timeout` and prepares the session; throws DatabaseError.
+LibpqConnection connect(const ConnectionSettings& settings);
+
+}  // namespace postgres

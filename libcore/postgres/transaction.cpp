@@ -1,0 +1,70 @@
+#include "libcore/postgres/transaction.hpp"
+
+#include <libpq-fe.h>
+
+#include <array>
+#include <stdexcept>
+#include <thread>
+
+#include "libcore/postgres/jitter.hpp"
+
+namespace postgres {
+
+Transaction::Transaction(Connection& connection)
+    : connection_(connection), started_(std::chrono::steady_clock::now()) {
+    if (connection_.connection_ && !connection_.usable())
+        throw std::logic_error("a connection runs one transaction at a time");
+}
+
+Transaction::~Transaction() {
+    if (finished_) return;
+    if (begun_ && connection_.connection_) {
+        try {
+            connection_.query("rollback", "ROLLBACK");
+        } catch (...) {
+            connection_.close();
+        }
+    }
+    finish(Observation::Outcome::failed);
+}
+
+void Transaction::execute(const std::string& script, const char* name) {
+    if (!std::exchange(begun_, true)) connection_.query("begin", "BEGIN");
+    connection_.execute(script, name);
+}
+
+void Transaction::commit() {
+    if (finished_) throw std::logic_error("a transaction is committed once");
+    if (!begun_) return finish(Observation::Outcome::done);
+    connection_.must_be_open("commit");
+    try {
+        const Result answer = connection_.query("commit", "COMMIT");
+        if (std::string_view(PQcmdStatus(answer.get())) == "ROLLBACK")
+            throw DatabaseError(DatabaseError::Cause::server,
+                                "commit: a statement had failed, all was rolled back", "25P02");
+        finish(Observation::Outcome::done);
+    } catch (const DatabaseError& error) {
+        finish(outcome_of(error));
+        if (error.connection_lost())
+            throw CommitInDoubt(DatabaseError::Cause::connection, error.what(), error.sqlstate());
+        throw;
+    }
+}
+
+void Transaction::finish(Observation::Outcome outcome) noexcept {
+    finished_ = true;
+    if (begun_ && connection_.observe_)
+        connection_.observe_({Observation::Kind::transaction, "transaction",
+                              std::chrono::steady_clock::now() - started_, outcome});
+}
+
+bool Rerun::worthwhile(const DatabaseError& error) {
+    using std::chrono::milliseconds;
+    static constexpr std::array pauses{milliseconds(100), milliseconds(150), milliseconds(225)};
+    if (!error.may_rerun_transaction() || reruns_ == pauses.size()) return false;
+    const auto pause = pauses[reruns_++];
+    std::this_thread::sleep_for(pause + jitter(pause));
+    return true;
+}
+
+}  // namespace postgres
