@@ -183,7 +183,7 @@ Result Connection::next_result(const char* name, Deadline deadline) {
     }
     Result result(PQgetResult(connection));
     // The server's last word, or libpq's own about a connection that is gone.
-    if (PQresultStatus(result.get()) == PGRES_FATAL_ERROR &&
+    if (result && PQresultStatus(result.get()) == PGRES_FATAL_ERROR &&
         field(result.get(), PG_DIAG_SEVERITY_NONLOCALIZED) != "ERROR")
         lose(Cause::connection, std::string(name) + ": the connection was lost: " + problem_of(result.get()),
              field(result.get(), PG_DIAG_SQLSTATE));
