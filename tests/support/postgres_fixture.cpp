@@ -1,0 +1,91 @@
+#include "tests/support/postgres_fixture.hpp"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <functional>
+#include <stdexcept>
+
+#include "libcore/postgres/migrator.hpp"
+
+namespace support {
+
+namespace {
+
+std::string server_url() {
+    const char* url = std::getenv("TEST_DATABASE_URL");
+    if (!url || std::string_view(url).find("://") == std::string_view::npos)
+        throw std::runtime_error(
+            "TEST_DATABASE_URL must be the postgresql:// URL of a superuser on a test server");
+    return url;
+}
+
+postgres::Connection administrator() {
+    return postgres::Connection({.url = server_url(), .application_name = "tidings tests"});
+}
+
+/// Other migrations, another template.
+std::string template_name() {
+    std::string all;
+    for (const postgres::Migration& migration : postgres::embedded_migrations()) all += migration.sql;
+    return "tidings_template_" + std::to_string(std::hash<std::string>{}(all));
+}
+
+/// Migrates under another name first: a template that has its name is whole, whatever process died meanwhile.
+void ensure_template(postgres::Connection& administrator, const std::string& name) {
+    static constexpr postgres::Statement exists{"database_exists",
+                                                "SELECT FROM pg_database WHERE datname = $1"};
+    administrator.execute("SELECT pg_advisory_lock(hashtext('tidings_template'))");
+    if (administrator.run(exists, name).empty()) {
+        const std::string unfinished = name + "_unfinished";
+        administrator.execute("DROP DATABASE IF EXISTS " + unfinished + " WITH (FORCE)");
+        administrator.execute("CREATE DATABASE " + unfinished);
+        postgres::migrate(with_database(server_url(), unfinished));
+        administrator.execute("ALTER DATABASE " + unfinished + " RENAME TO " + name);
+    }
+    administrator.execute("SELECT pg_advisory_unlock(hashtext('tidings_template'))");
+}
+
+std::string unused_name() {
+    static std::atomic<int> count{0};
+    return "tidings_test_" + std::to_string(getpid()) + "_" + std::to_string(++count);
+}
+
+}  // namespace
+
+std::string with_database(const std::string& url, const std::string& name) {
+    const auto host = url.find("://") + 3;
+    const auto query = std::min(url.find('?', host), url.size());
+    const auto path = std::min(url.find('/', host), query);
+    return url.substr(0, path) + "/" + name + url.substr(query);
+}
+
+std::string through(const std::string& url, const std::string& host, int port) {
+    return url + (url.find('?') == std::string::npos ? "?" : "&") + "host=" + host +
+           "&port=" + std::to_string(port);
+}
+
+TestDatabase::TestDatabase(Content content) : name_(unused_name()), url_(with_database(server_url(), name_)) {
+    postgres::Connection connection = administrator();
+    std::string origin = "template0";
+    if (content == Content::migrated) ensure_template(connection, origin = template_name());
+    connection.execute("DROP DATABASE IF EXISTS " + name_ + " WITH (FORCE)");
+    connection.execute("CREATE DATABASE " + name_ + " TEMPLATE " + origin);
+}
+
+TestDatabase::~TestDatabase() {
+    try {
+        administrator().execute("DROP DATABASE IF EXISTS " + name_ + " WITH (FORCE)");
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "%s was left behind: %s\n", name_.c_str(), error.what());
+    }
+}
+
+postgres::ConnectionSettings TestDatabase::settings() const {
+    return {.url = url_, .application_name = "tidings tests"};
+}
+
+}  // namespace support

@@ -1,0 +1,39 @@
+// Databases of their own for tests, on the server of TEST_DATABASE_URL (a superuser's URL).
+#pragma once
+
+#include <string>
+
+#include "libcore/postgres/connection.hpp"
+#include "libcore/postgres/pool.hpp"
+
+namespace support {
+
+/// The same server and user, another database.
+std::string with_database(const std::string& url, const std::string& name);
+
+/// The same database through another host and port, such as a gate's.
+std::string through(const std::string& url, const std::string& host, int port);
+
+/// One database; dropped at the end, together with whatever is still connected to it.
+class TestDatabase {
+public:
+    enum class Content { migrated, nothing };
+
+    /// A migrated one is a clone of a template that all test processes share.
+    explicit TestDatabase(Content content = Content::migrated);
+    ~TestDatabase();
+    TestDatabase(const TestDatabase&) = delete;
+    TestDatabase& operator=(const TestDatabase&) = delete;
+
+    const std::string& url() const { return url_; }
+
+    postgres::ConnectionSettings settings() const;
+    postgres::Connection connection() const { return postgres::Connection(settings()); }
+    postgres::Pool pool(int max = 4) const { return postgres::Pool({.connection = settings(), .max = max}); }
+
+private:
+    std::string name_;
+    std::string url_;
+};
+
+}  // namespace support
