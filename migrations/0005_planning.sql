@@ -175,9 +175,9 @@ CREATE FUNCTION user_changes() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.updated_at := app_now();
     NEW.version := OLD.version + 1;
-    IF (NEW.timezone, NEW.birthday_date, NEW.anniversary_date, NEW.opted_out, NEW.deleted_at)
+    IF (NEW.timezone, NEW.birthday_date, NEW.anniversary_date, NEW.opted_out, NEW.deleted_at, NEW.plan_version)
        IS DISTINCT FROM
-       (OLD.timezone, OLD.birthday_date, OLD.anniversary_date, OLD.opted_out, OLD.deleted_at) THEN
+       (OLD.timezone, OLD.birthday_date, OLD.anniversary_date, OLD.opted_out, OLD.deleted_at, OLD.plan_version) THEN
         -- What was owed before the change stays owed, even if the planner is behind.
         PERFORM plan_missing(ARRAY[OLD.id], NEW.updated_at);
         NEW.plan_version := OLD.plan_version + 1;
@@ -225,6 +225,20 @@ CREATE TRIGGER replan_changed_users AFTER UPDATE ON users
     REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION replan_changed_users();
 
+-- An occasion that comes, goes or moves is a change of its user.
+CREATE FUNCTION replan_changed_occasions() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE users SET plan_version = plan_version + 1 WHERE id IN (SELECT user_id FROM changed_rows);
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER replan_new_occasions AFTER INSERT ON user_occasions REFERENCING NEW TABLE AS changed_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION replan_changed_occasions();
+CREATE TRIGGER replan_moved_occasions AFTER UPDATE ON user_occasions REFERENCING NEW TABLE AS changed_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION replan_changed_occasions();
+CREATE TRIGGER replan_removed_occasions AFTER DELETE ON user_occasions REFERENCING OLD TABLE AS changed_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION replan_changed_occasions();
+
 -- What the planner has to do: every unit after the newest planned one whose send time comes before now + horizon.
 CREATE FUNCTION units_due(horizon interval)
     RETURNS TABLE (message_type text, timezone text, delivery_date date)
@@ -258,6 +272,9 @@ DECLARE
     kept_days smallint[];
     seen integer;
 BEGIN
+    -- Rows and their plan_runs row are lost together or not at all, and then planned again: no need to wait for the
+    -- disk. Whatever is published from them flushes them first.
+    PERFORM set_config('synchronous_commit', 'off', true);
     PERFORM pg_advisory_xact_lock(hashtextextended(concat_ws('/', 'plan', type, zone, day), 0));
     planned := 0;
     finished := true;

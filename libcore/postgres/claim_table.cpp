@@ -1,0 +1,210 @@
+#include "libcore/postgres/claim_table.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "libcore/postgres/transaction.hpp"
+
+namespace postgres {
+
+namespace {
+
+// Lock, then look. In one statement a row that had to be waited for would be compared, new, with the user as
+// they were before the wait.
+constexpr Statement lock_hinted{"lock_hinted", R"sql(
+    SELECT m.id, m.delivery_date, m.user_id, clock_timestamp() - (m.lease_until - $6::interval)
+    FROM unnest($1::uuid[], $2::date[], $3::integer[]) AS hint(id, delivery_date, attempt)
+    JOIN message_logs m ON m.id = hint.id AND m.delivery_date = hint.delivery_date
+    WHERE m.delivery_date BETWEEN $4 AND $5 AND m.status = 'QUEUED' AND m.attempt = hint.attempt
+    ORDER BY m.delivery_date, m.id
+    FOR NO KEY UPDATE OF m)sql"};
+
+constexpr Statement claim_locked{"claim_locked", R"sql(
+    WITH ready AS MATERIALIZED (
+        SELECT m.id, m.delivery_date, u.email, clock.now,
+               clock.now > m.scheduled_send_time + t.max_lateness AS too_late,
+               render(CASE WHEN (clock.now AT TIME ZONE m.timezone)::date > m.delivery_date
+                           THEN coalesce(t.late_template, t.template) ELSE t.template END,
+                      u.first_name, u.last_name, m.delivery_date,
+                      occasion_date(u, m.message_type, m.delivery_date)) AS content
+        FROM unnest($1::uuid[], $2::date[]) AS locked(id, delivery_date)
+        JOIN message_logs m ON m.id = locked.id AND m.delivery_date = locked.delivery_date
+        JOIN users u ON u.id = m.user_id
+        JOIN message_types t ON t.name = m.message_type
+        CROSS JOIN (SELECT app_now() AS now) AS clock
+        WHERE m.delivery_date BETWEEN $3 AND $4
+          AND u.deleted_at IS NULL AND NOT u.opted_out AND u.plan_version = m.plan_version
+    )
+    UPDATE message_logs m SET
+        status = CASE WHEN NOT r.too_late THEN 'SENDING' WHEN m.in_doubt THEN 'UNKNOWN' ELSE 'MISSED' END,
+        attention_at = CASE WHEN r.too_late THEN r.now END,
+        attempt = m.attempt + 1,
+        lease_until = clock_timestamp() + $5::interval,
+        recipient_email = coalesce(m.recipient_email, r.email),
+        message_content = coalesce(m.message_content, r.content),
+        updated_at = r.now
+    FROM ready r
+    WHERE m.id = r.id AND m.delivery_date = r.delivery_date AND m.delivery_date BETWEEN $3 AND $4
+    RETURNING m.id, m.delivery_date, m.attempt, m.message_type, m.idempotency_key, m.recipient_email,
+              m.message_content, m.trace, m.failures, m.in_doubt, r.too_late)sql"};
+
+constexpr Statement fail_unrenderable{"fail_unrenderable", R"sql(
+    UPDATE message_logs SET status = 'FAILED', attempt = attempt + 1, attention_at = app_now(),
+           error_message = left($4, 1000), updated_at = app_now()
+    WHERE id = $1 AND delivery_date = $2 AND attempt = $3 AND status = 'QUEUED')sql"};
+
+constexpr Statement give_back{"give_back", R"sql(
+    UPDATE message_logs m SET status = 'RETRYING', due_at = clock.now + $5::interval, updated_at = clock.now
+    FROM unnest($1::uuid[], $2::date[], $3::integer[]) AS held(id, delivery_date, attempt),
+         (SELECT app_now() AS now) AS clock
+    WHERE m.id = held.id AND m.delivery_date = held.delivery_date AND m.attempt = held.attempt AND m.status = $4)sql"};
+
+constexpr Statement replan_users{"replan_users", "SELECT replan($1::uuid[])"};
+
+template <class Range>
+auto ids_of(const Range& held) {
+    std::vector<domain::Uuid> ids;
+    ids.reserve(held.size());
+    for (const auto& one : held) ids.push_back(one.message_id);
+    return ids;
+}
+
+template <class Range>
+auto dates_of(const Range& held) {
+    std::vector<domain::Date> dates;
+    dates.reserve(held.size());
+    for (const auto& one : held) dates.push_back(one.delivery_date);
+    return dates;
+}
+
+template <class Range>
+auto attempts_of(const Range& held) {
+    std::vector<int> attempts;
+    attempts.reserve(held.size());
+    for (const auto& one : held) attempts.push_back(one.attempt);
+    return attempts;
+}
+
+struct Locked {
+    domain::Uuid id;
+    domain::Date date;
+    domain::Uuid user;
+    std::optional<std::chrono::microseconds> since_last_try;
+};
+
+std::vector<Locked> lock(Transaction& transaction, std::span<const domain::Delivery> hints,
+                         std::chrono::milliseconds lease) {
+    const auto dates = dates_of(hints);
+    const auto [first, last] = std::ranges::minmax(dates);
+    std::vector<Locked> locked;
+    const Rows rows =
+        transaction.run(lock_hinted, ids_of(hints), dates, attempts_of(hints), first, last, lease);
+    for (const Row row : rows) {
+        locked.push_back({row.get<domain::Uuid>(0), row.get<domain::Date>(1), row.get<domain::Uuid>(2),
+                          row.get<std::optional<std::chrono::microseconds>>(3)});
+    }
+    return locked;
+}
+
+Claimed decode_claimed(const Row& row) {
+    return {.message_id = row.get<domain::Uuid>(0),
+            .delivery_date = row.get<domain::Date>(1),
+            .attempt = row.get<int>(2),
+            .message_type = row.get<std::string>(3),
+            .idempotency_key = row.get<std::string>(4),
+            .recipient_email = row.get<std::string>(5),
+            .content = row.get<std::string>(6),
+            .trace = row.get<std::string>(7),
+            .failures = row.get<int>(8),
+            .in_doubt = row.get<bool>(9),
+            .since_last_try = {}};
+}
+
+// Takes from `locked` those that were claimed or missed; what remains is outdated.
+void claim_rows(Transaction& transaction, std::vector<Locked>& locked, std::chrono::milliseconds lease,
+                ClaimReport& report) {
+    std::vector<domain::Uuid> ids;
+    std::vector<domain::Date> dates;
+    for (const Locked& row : locked) {
+        ids.push_back(row.id);
+        dates.push_back(row.date);
+    }
+    const auto [first, last] = std::ranges::minmax(dates);
+    for (const Row row : transaction.run(claim_locked, ids, dates, first, last, lease)) {
+        const auto id = row.get<domain::Uuid>(0);
+        const auto found = std::ranges::find(locked, id, &Locked::id);
+        if (row.get<bool>(10)) {
+            ++report.missed;
+        } else {
+            report.claimed.push_back(decode_claimed(row));
+            report.claimed.back().since_last_try = found->since_last_try;
+        }
+        std::swap(*found, locked.back());
+        locked.pop_back();
+    }
+}
+
+ClaimReport claim_together(Pool& pool, std::span<const domain::Delivery> hints,
+                           std::chrono::milliseconds lease) {
+    ClaimReport report;
+    std::set<domain::Uuid> outdated;
+    {
+        const Lease connection = pool.lease();
+        Transaction transaction(*connection);
+        auto locked = lock(transaction, hints, lease);
+        if (!locked.empty()) claim_rows(transaction, locked, lease, report);
+        transaction.commit();
+        for (const Locked& row : locked) outdated.insert(row.user);
+        report.outdated = static_cast<int>(locked.size());
+    }
+    if (!outdated.empty()) replan(pool, std::vector(outdated.begin(), outdated.end()));
+    return report;
+}
+
+template <class Range>
+int give_back_rows(Pool& pool, const Range& held, const char* status, std::chrono::milliseconds delay) {
+    if (held.empty()) return 0;
+    return pool.run(give_back, ids_of(held), dates_of(held), attempts_of(held), status, delay).affected();
+}
+
+}  // namespace
+
+ClaimReport claim(Pool& pool, std::span<const domain::Delivery> hints, std::chrono::milliseconds lease) {
+    if (hints.empty()) return {};
+    try {
+        return claim_together(pool, hints, lease);
+    } catch (const DatabaseError& error) {
+        if (!error.is_data_error()) throw;
+        if (hints.size() == 1) {
+            const domain::Delivery& bad = hints.front();
+            pool.run(fail_unrenderable, bad.message_id, bad.delivery_date, bad.attempt, error.what());
+            ClaimReport report;
+            report.unrenderable = 1;
+            return report;
+        }
+    }
+    // One bad row must not stop the others: find it by claiming one at a time.
+    ClaimReport report;
+    for (const domain::Delivery& hint : hints) {
+        ClaimReport one = claim(pool, std::span(&hint, 1), lease);
+        std::ranges::move(one.claimed, std::back_inserter(report.claimed));
+        report.missed += one.missed;
+        report.outdated += one.outdated;
+        report.unrenderable += one.unrenderable;
+    }
+    return report;
+}
+
+int give_back_hints(Pool& pool, std::span<const domain::Delivery> hints, std::chrono::milliseconds delay) {
+    return give_back_rows(pool, hints, "QUEUED", delay);
+}
+
+int give_back_claims(Pool& pool, std::span<const Claimed> claims, std::chrono::milliseconds delay) {
+    return give_back_rows(pool, claims, "SENDING", delay);
+}
+
+void replan(Pool& pool, std::span<const domain::Uuid> users) {
+    transact(pool, [&](Transaction& transaction) { transaction.run(replan_users, users); });
+}
+
+}  // namespace postgres

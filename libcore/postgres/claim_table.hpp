@@ -1,0 +1,52 @@
+// From a hint to a row in hand: a worker takes the lease of what it is about to send, and gives back what it
+// is not.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "libcore/domain/message.hpp"
+#include "libcore/postgres/pool.hpp"
+
+namespace postgres {
+
+/// A row that this worker may send until the lease ends. `attempt` is the fence: this claim's own.
+struct Claimed {
+    domain::Uuid message_id;
+    domain::Date delivery_date;
+    int attempt = 0;
+    std::string message_type;
+    std::string idempotency_key;
+    std::string recipient_email;
+    std::string content;
+    std::string trace;
+    int failures = 0;
+    bool in_doubt = false;
+    /// How long ago the attempt before this one was claimed; nothing for a first attempt.
+    std::optional<std::chrono::microseconds> since_last_try;
+};
+
+struct ClaimReport {
+    std::vector<Claimed> claimed;
+    int missed = 0;    ///< later than their type allows, and recorded as such
+    int outdated = 0;  ///< planned for a user as they were: brought up to date instead
+    int unrenderable = 0;
+};
+
+/// Claims what the hints point to, if it is still QUEUED at the hint's attempt and planned for the user as
+/// they are now. Every hint may be acked afterwards, whatever became of it. Waits for a dispatcher that has
+/// not committed yet, up to the session's lock timeout, then throws DatabaseError (`is_lock_timeout`).
+ClaimReport claim(Pool& pool, std::span<const domain::Delivery> hints, std::chrono::milliseconds lease);
+
+/// Rows that will not be sent now go back to the ledger, due after `delay`, no budget spent.
+/// `hints`: QUEUED rows at the hint's attempt. `claims`: SENDING rows at the claim's.
+int give_back_hints(Pool& pool, std::span<const domain::Delivery> hints, std::chrono::milliseconds delay);
+int give_back_claims(Pool& pool, std::span<const Claimed> claims, std::chrono::milliseconds delay);
+
+/// Brings these users' messages in line with the users as they are now.
+void replan(Pool& pool, std::span<const domain::Uuid> users);
+
+}  // namespace postgres

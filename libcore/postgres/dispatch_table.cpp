@@ -1,0 +1,82 @@
+#include "libcore/postgres/dispatch_table.hpp"
+
+#include <vector>
+
+#include "libcore/postgres/transaction.hpp"
+
+namespace postgres {
+
+namespace {
+
+constexpr Statement take_due{"take_due", R"sql(
+    WITH clock AS MATERIALIZED (SELECT app_now() AS now),
+    picked AS MATERIALIZED (
+        SELECT m.id, m.delivery_date, m.message_type, m.scheduled_send_time, m.in_doubt
+        FROM message_logs m
+        WHERE m.due_at <= (SELECT now FROM clock) AND m.status IN ('SCHEDULED', 'RETRYING')
+        ORDER BY m.due_at
+        LIMIT $1
+        FOR UPDATE SKIP LOCKED
+    ), judged AS (
+        SELECT p.id, p.delivery_date, clock.now, t.paused_until,
+               CASE
+                   WHEN clock.now > p.scheduled_send_time + t.max_lateness
+                       THEN CASE WHEN p.in_doubt THEN 'UNKNOWN' ELSE 'MISSED' END
+                   WHEN t.paused_until > clock.now THEN 'postponed'
+                   ELSE 'QUEUED'
+               END AS verdict
+        FROM picked p JOIN message_types t ON t.name = p.message_type CROSS JOIN clock
+    ), moved AS (
+        UPDATE message_logs m SET
+            status = CASE WHEN j.verdict = 'postponed' THEN m.status ELSE j.verdict END,
+            due_at = CASE WHEN j.verdict = 'postponed' THEN j.paused_until END,
+            attention_at = CASE WHEN j.verdict IN ('MISSED', 'UNKNOWN') THEN j.now END,
+            trace = coalesce(m.trace, replace(gen_random_uuid()::text, '-', '')),
+            updated_at = j.now
+        FROM judged j
+        WHERE m.id = j.id AND m.delivery_date = j.delivery_date
+        RETURNING m.id, m.delivery_date, m.attempt, m.trace, j.verdict
+    ), noted AS (
+        INSERT INTO dispatches (ids, dates)
+        SELECT array_agg(id), array_agg(delivery_date) FROM moved WHERE verdict = 'QUEUED'
+        HAVING count(*) > 0
+    )
+    SELECT id, delivery_date, attempt, trace, verdict FROM moved)sql"};
+
+constexpr Statement count_due{"count_due", R"sql(
+    SELECT count(*), coalesce(max(now - due_at), '0')
+    FROM (SELECT clock.now, m.due_at
+          FROM (SELECT app_now() AS now) clock JOIN message_logs m ON m.due_at <= clock.now
+          LIMIT 100000) AS due)sql"};
+
+}  // namespace
+
+DispatchReport dispatch(Pool& pool, int limit, const Publish& publish) {
+    DispatchReport report;
+    std::vector<domain::Delivery> deliveries;
+    const Lease lease = pool.lease();
+    Transaction transaction(*lease);
+    for (const Row row : transaction.run(take_due, limit)) {
+        const auto verdict = row.get<std::string_view>(4);
+        if (verdict == "QUEUED") {
+            deliveries.push_back({.message_id = row.get<domain::Uuid>(0),
+                                  .delivery_date = row.get<domain::Date>(1),
+                                  .attempt = row.get<int>(2),
+                                  .trace = row.get<std::string>(3)});
+        }
+        ++(verdict == "QUEUED"      ? report.queued
+           : verdict == "postponed" ? report.postponed
+           : verdict == "MISSED"    ? report.missed
+                                    : report.unknown);
+    }
+    if (!deliveries.empty()) publish(deliveries);
+    transaction.commit();
+    return report;
+}
+
+Backlog due_backlog(Pool& pool) {
+    const Rows rows = pool.run(count_due);
+    return {.due = rows.front().get<int>(0), .oldest_due = rows.front().get<std::chrono::microseconds>(1)};
+}
+
+}  // namespace postgres

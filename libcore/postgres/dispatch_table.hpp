@@ -1,0 +1,37 @@
+// From due rows to the queue: what is due is taken, published and marked QUEUED in one transaction.
+#pragma once
+
+#include <functional>
+#include <span>
+
+#include "libcore/domain/message.hpp"
+#include "libcore/postgres/pool.hpp"
+
+namespace postgres {
+
+/// Returns when the broker has confirmed every one, throws otherwise.
+using Publish = std::function<void(std::span<const domain::Delivery>)>;
+
+struct DispatchReport {
+    int queued = 0;
+    int postponed = 0;  ///< moved to the end of their type's pause
+    int missed = 0;     ///< later than their type allows
+    int unknown = 0;    ///< the same, but the provider may have them
+
+    int total() const { return queued + postponed + missed + unknown; }
+};
+
+/// Takes up to `limit` due rows, the longest due first, past those that another dispatcher holds. What
+/// `publish` throws rolls everything back and comes out; so QUEUED means that the broker has confirmed it. A
+/// process that dies before the commit leaves the rows as they were: published again, and the first copy
+/// claims nothing.
+DispatchReport dispatch(Pool& pool, int limit, const Publish& publish);
+
+struct Backlog {
+    int due = 0;                              ///< rows waiting for a dispatcher now, counted up to 100 000
+    std::chrono::microseconds oldest_due{0};  ///< how long the first of them has been waiting
+};
+
+Backlog due_backlog(Pool& pool);
+
+}  // namespace postgres

@@ -1,0 +1,26 @@
+#include "libcore/domain/text.hpp"
+
+#include <catch2/catch.hpp>
+
+using domain::clean_text;
+using namespace std::string_view_literals;
+
+TEST_CASE("valid text of every script passes unchanged") {
+    const std::string text = "Zoë Łukasz Ἀλέξανδρος שלום 山田太郎 🎂 \n\t";
+    CHECK(clean_text(text, 4096) == text);
+}
+
+TEST_CASE("NUL and bytes that are not UTF-8 are replaced one by one") {
+    CHECK(clean_text("a\0b"sv, 100) == "a\uFFFDb");
+    CHECK(clean_text("\xFF\xC0\xAF"sv, 100) == "\uFFFD\uFFFD\uFFFD");
+    CHECK(clean_text("\xED\xA0\x80"sv, 100) == "\uFFFD\uFFFD\uFFFD");
+    CHECK(clean_text("\xE2\x82"sv, 100) == "\uFFFD\uFFFD");
+    CHECK(clean_text("\xF5\x80\x80\x80"sv, 100) == "\uFFFD\uFFFD\uFFFD\uFFFD");
+}
+
+TEST_CASE("the cut falls between two characters") {
+    CHECK(clean_text("ab€", 4) == "ab");
+    CHECK(clean_text("ab€", 5) == "ab€");
+    CHECK(clean_text("🎂", 3).empty());
+    CHECK(clean_text("\xFF"sv, 2).empty());
+}
