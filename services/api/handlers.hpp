@@ -1,0 +1,40 @@
+// What the routes do. Each handler runs on one of the server's threads, blocking, and throws only when the
+// environment is broken.
+#pragma once
+
+#include <memory>
+#include <variant>
+
+#include "libcore/domain/uuid.hpp"
+#include "libcore/json/problem.hpp"
+#include "libcore/postgres/pool.hpp"
+#include "libcore/runtime/http_server.hpp"
+#include "services/api/reference.hpp"
+#include "services/api/url.hpp"
+
+namespace api {
+
+struct Call {
+    const runtime::Request& request;
+    postgres::Pool& pool;
+    const Snapshot& reference;
+    domain::Uuid id;  ///< of the path, where the route has one
+};
+
+using Answer = std::variant<runtime::Reply, json::Problem>;
+using Handler = Answer (*)(const Call& call);
+
+inline constexpr std::size_t max_body_bytes = 64 * 1024;
+
+Answer create_user(const Call& call);
+Answer get_user(const Call& call);
+Answer replace_user(const Call& call);
+Answer change_user(const Call& call);
+Answer delete_user(const Call& call);
+Answer list_user_messages(const Call& call);
+
+/// 409 for what is already taken, else 400; names every wrong field.
+json::Problem problem_of(domain::Errors errors);
+json::Problem no_such_user();
+
+}  // namespace api

@@ -1,0 +1,65 @@
+// api-svc: users and their messages over HTTP.
+
+#include <cstdio>
+#include <exception>
+
+#include "libcore/postgres/migrator.hpp"
+#include "libcore/postgres/pool.hpp"
+#include "libcore/postgres/zones_table.hpp"
+#include "libcore/runtime/command_line.hpp"
+#include "libcore/runtime/http_server.hpp"
+#include "libcore/runtime/log.hpp"
+#include "libcore/runtime/ops_server.hpp"
+#include "libcore/runtime/stop_signal.hpp"
+#include "services/api/application.hpp"
+#include "services/api/commands.hpp"
+#include "services/api/database_metrics.hpp"
+#include "services/api/settings.hpp"
+
+namespace {
+
+namespace log = runtime::log;
+
+int serve(const api::Settings& settings) {
+    const runtime::StopSignal stop(settings.grace);
+    const log::Session log_session(settings.log);
+    runtime::Registry registry("api-svc");
+
+    postgres::Pool pool(settings.pool, api::observe_database(registry));
+    api::watch_pool(registry, pool);
+    postgres::check_schema(pool);
+    api::Reference reference(pool, registry);
+    if (settings.keys_required && reference.current()->keys.empty()) {
+        log::fatal("no key configured: make one with 'api-svc keys create'");
+        return runtime::exit_configuration;
+    }
+
+    api::Application application(pool, reference, registry, settings.keys_required);
+    runtime::HttpServer server(settings.http,
+                               [&](const auto& request) { return application.handle(request); });
+    const auto database_answers = [&] { return postgres::latest_today(pool), runtime::CheckResult(); };
+    runtime::OpsServer ops(
+        settings.ops,
+        {.registry = registry, .stopping = stop.token(), .checks = {{"database", database_answers}}});
+    log::info("serving", {{"port", server.port()}, {"ops_port", ops.port()}});
+
+    stop.wait();
+    log::info("draining", {{"in_flight", server.in_flight()}});
+    server.stop();
+    log::info("stopped");
+    return runtime::exit_ok;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    runtime::Environment environment;
+    const auto settings = api::read_settings(environment);
+    try {
+        const auto ended = runtime::handle_command_line(argc, argv, api::program(settings), environment);
+        return ended ? *ended : serve(settings);
+    } catch (const std::exception& error) {
+        log::fatal("api-svc cannot go on", {{"error", error.what()}});
+        return runtime::exit_failure;
+    }
+}

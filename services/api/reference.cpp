@@ -1,0 +1,85 @@
+#include "services/api/reference.hpp"
+
+#include <utility>
+
+#include "libcore/postgres/zones_table.hpp"
+
+namespace api {
+
+namespace {
+
+constexpr std::chrono::milliseconds refresh_interval{1000};
+// A revoked key opens nothing after this long, whatever the database does.
+constexpr std::chrono::seconds oldest_snapshot{5};
+constexpr std::chrono::hours oldest_zones{1};
+
+std::string lower_case(std::string_view text) {
+    std::string lower(text);
+    for (auto& c : lower) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    }
+    return lower;
+}
+
+/// Zones are taken over from the snapshot before while they are recent.
+std::shared_ptr<const Snapshot> read(postgres::Pool& pool, const Snapshot* before) {
+    auto snapshot = std::make_shared<Snapshot>();
+    // Counted from before the questions, so that the answers are never older than they say.
+    snapshot->read_at = Snapshot::Clock::now();
+    snapshot->keys = postgres::live_api_keys(pool);
+    snapshot->latest_today = postgres::latest_today(pool);
+    if (before != nullptr && snapshot->read_at - before->zones_read_at < oldest_zones) {
+        snapshot->zones = before->zones;
+        snapshot->zones_read_at = before->zones_read_at;
+    } else {
+        snapshot->zones = std::make_shared<const Zones>(postgres::zone_names(pool));
+        snapshot->zones_read_at = snapshot->read_at;
+    }
+    return snapshot;
+}
+
+}  // namespace
+
+Zones::Zones(std::vector<std::string> names) {
+    for (auto& name : names) by_lower_case_.emplace(lower_case(name), std::move(name));
+}
+
+std::optional<std::string> Zones::canonical(std::string_view name) const {
+    const auto found = by_lower_case_.find(lower_case(name));
+    if (found == by_lower_case_.end()) return std::nullopt;
+    return found->second;
+}
+
+Reference::Reference(postgres::Pool& pool, runtime::Registry& registry)
+    : pool_(pool),
+      snapshot_(read(pool, nullptr)),
+      refresher_("refresh_reference", registry, [this] { return refresh(); },
+                 {.first = std::chrono::milliseconds(100), .longest = refresh_interval}) {}
+
+std::shared_ptr<const Snapshot> Reference::current() const {
+    const std::lock_guard lock(mutex_);
+    if (Snapshot::Clock::now() - snapshot_->read_at > oldest_snapshot) {
+        throw StaleReference("keys and zones could not be read for 5 seconds");
+    }
+    return snapshot_;
+}
+
+void Reference::note_use(const postgres::ApiKey& key) {
+    const std::lock_guard lock(mutex_);
+    used_prefixes_.insert(key.prefix);
+}
+
+/// Only this thread writes `snapshot_`, so it may read it without the lock.
+std::chrono::milliseconds Reference::refresh() {
+    auto snapshot = read(pool_, snapshot_.get());
+    std::set<std::string> used;
+    {
+        const std::lock_guard lock(mutex_);
+        snapshot_ = std::move(snapshot);
+        used.swap(used_prefixes_);
+    }
+    postgres::touch_api_keys(pool_, {used.begin(), used.end()});
+    return refresh_interval;
+}
+
+}  // namespace api

@@ -1,0 +1,71 @@
+// What every request needs from the database and that rarely changes: keys, zone names, the date. Read in the
+// background, so that requests cost no query for it; a revoked key is refused within seconds.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "libcore/postgres/api_keys_table.hpp"
+#include "libcore/postgres/pool.hpp"
+#include "libcore/runtime/metrics.hpp"
+#include "libcore/runtime/periodic.hpp"
+
+namespace api {
+
+class Zones {
+public:
+    explicit Zones(std::vector<std::string> names);
+
+    /// PostgreSQL's spelling of a name in any case, or nothing.
+    std::optional<std::string> canonical(std::string_view name) const;
+
+private:
+    std::unordered_map<std::string, std::string> by_lower_case_;
+};
+
+struct Snapshot {
+    using Clock = std::chrono::steady_clock;
+
+    std::vector<postgres::ApiKey> keys;
+    std::shared_ptr<const Zones> zones;
+    domain::Date latest_today;
+    Clock::time_point read_at;
+    Clock::time_point zones_read_at;
+};
+
+/// The snapshot is too old to decide from: the database has not answered for a while.
+class StaleReference : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+/// Thread-safe. Owns the thread that reads.
+class Reference {
+public:
+    /// Reads once before it returns; throws DatabaseError.
+    Reference(postgres::Pool& pool, runtime::Registry& registry);
+
+    /// Throws StaleReference.
+    std::shared_ptr<const Snapshot> current() const;
+
+    void note_use(const postgres::ApiKey& key);
+
+private:
+    std::chrono::milliseconds refresh();
+
+    postgres::Pool& pool_;
+    mutable std::mutex mutex_;
+    std::shared_ptr<const Snapshot> snapshot_;
+    std::set<std::string> used_prefixes_;
+    runtime::Periodic refresher_;
+};
+
+}  // namespace api

@@ -1,0 +1,40 @@
+// http_requests_total, http_request_duration_seconds and http_requests_in_flight. Labels come from the route
+// table, so that no client can invent one.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <vector>
+
+#include "libcore/runtime/metrics.hpp"
+#include "services/api/routes.hpp"
+
+namespace api {
+
+/// Thread-safe.
+class RequestMetrics {
+public:
+    explicit RequestMetrics(runtime::Registry& registry);
+
+    void begin() { in_flight_.Increment(); }
+    /// `route` is null for a request that met none.
+    void end(const Route* route, int status, std::chrono::nanoseconds duration);
+
+private:
+    struct OfRoute {
+        std::string route;
+        std::string method;
+        prometheus::Histogram* duration = nullptr;
+        // Made when a status first occurs; the registry gives every maker the same one.
+        std::array<std::atomic<prometheus::Counter*>, 600> by_status{};
+    };
+
+    prometheus::Counter& counter(OfRoute& of, int status);
+
+    runtime::Registry& registry_;
+    prometheus::Gauge& in_flight_;
+    std::vector<OfRoute> of_routes_;  // in the table's order, then the one for requests without a route
+};
+
+}  // namespace api

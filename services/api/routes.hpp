@@ -1,0 +1,36 @@
+// The constant table of routes, and the way from a request's target to its row. Pure.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "libcore/domain/uuid.hpp"
+#include "services/api/handlers.hpp"
+
+namespace api {
+
+struct Route {
+    std::string_view method;
+    std::string_view pattern;  ///< "{id}" stands for a UUID
+    std::string_view scope;    ///< what a key must allow
+    Handler handler;
+};
+
+std::span<const Route> routes();
+
+struct Match {
+    const Route* route;
+    domain::Uuid id{};
+};
+
+/// The route, or why there is none: 400, 404, or 405 with the value of its Allow header.
+struct NoMatch {
+    int status;
+    std::string allow = {};
+};
+std::variant<Match, NoMatch> match(std::string_view method, std::string_view path);
+
+}  // namespace api

@@ -1,0 +1,28 @@
+// All settings of api-svc, read once at start.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "libcore/postgres/pool.hpp"
+#include "libcore/runtime/http_server.hpp"
+#include "libcore/runtime/log.hpp"
+#include "libcore/runtime/ops_server.hpp"
+#include "libcore/runtime/settings.hpp"
+
+namespace api {
+
+struct Settings {
+    runtime::log::Options log;
+    std::chrono::milliseconds grace;
+    postgres::PoolSettings pool;
+    std::string unpooled_url;  ///< for migrations
+    runtime::HttpServer::Settings http;
+    runtime::OpsServer::Settings ops;
+    bool keys_required = true;
+};
+
+/// What is wrong is recorded in the environment.
+Settings read_settings(runtime::Environment& environment);
+
+}  // namespace api
