@@ -1,0 +1,88 @@
+#include "libcore/http/response_reader.hpp"
+
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/field.hpp>
+
+namespace http {
+namespace {
+
+constexpr std::size_t longest_header = 8 * 1024;
+/// Reading a little too much keeps the connection; beyond this a new one is cheaper.
+constexpr std::uint64_t longest_drain = 64 * 1024;
+constexpr std::size_t read_size = 4 * 1024;
+/// A header, and a read that began before it was complete.
+constexpr std::size_t longest_buffer = longest_header + 2 * read_size;
+
+}  // namespace
+
+ResponseReader::ResponseReader() : buffer_(longest_buffer) {
+    buffer_.reserve(read_size);
+}
+
+void ResponseReader::start_connection() {
+    buffer_.clear();
+}
+
+void ResponseReader::start_response() {
+    parser_.emplace();
+    parser_->eager(true);
+    parser_->header_limit(longest_header);
+    parser_->body_limit(boost::none);
+}
+
+boost::asio::mutable_buffer ResponseReader::space() {
+    return buffer_.prepare(read_size);
+}
+
+ResponseReader::Progress ResponseReader::received(std::size_t count) {
+    buffer_.commit(count);
+    return parse();
+}
+
+ResponseReader::Progress ResponseReader::received_eof() {
+    if (!parser_->got_some()) return Progress::incomplete;
+    boost::system::error_code error;
+    parser_->put_eof(error);
+    return error ? Progress::incomplete : progress();
+}
+
+ResponseReader::Progress ResponseReader::parse() {
+    while (buffer_.size() > 0 && !parser_->is_done()) {
+        boost::system::error_code error;
+        buffer_.consume(parser_->put(buffer_.data(), error));
+        if (error == boost::beast::http::error::need_more) break;
+        if (error) return Progress::malformed;
+    }
+    const bool informational = parser_->is_done() && parser_->get().result_int() / 100 == 1;
+    if (informational) {
+        start_response();
+        return parse();
+    }
+    // What the parser cannot consume must still fit beside the next read.
+    if (buffer_.size() > longest_buffer - read_size) return Progress::malformed;
+    return progress();
+}
+
+ResponseReader::Progress ResponseReader::progress() {
+    return parser_->is_done() || parser_->get().body().size > longest_drain ? Progress::complete
+                                                                            : Progress::incomplete;
+}
+
+Response ResponseReader::response() const {
+    namespace chrono = std::chrono;
+    const auto& message = parser_->get();
+    Response response{static_cast<int>(message.result_int()), message.body().beginning, std::nullopt};
+    if (const auto field = message.find(boost::beast::http::field::retry_after); field != message.end()) {
+        // A date is counted from the provider's own clock where it tells it.
+        const auto date = parse_http_date(message[boost::beast::http::field::date]);
+        const auto now = chrono::floor<chrono::seconds>(chrono::system_clock::now());
+        response.retry_after = parse_retry_after(field->value(), date.value_or(now));
+    }
+    return response;
+}
+
+bool ResponseReader::reusable() const {
+    return parser_->is_done() && parser_->keep_alive() && buffer_.size() == 0;
+}
+
+}  // namespace http
