@@ -2,12 +2,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <functional>
 #include <stdexcept>
+#include <string_view>
 
 #include "libcore/postgres/migrator.hpp"
 
@@ -63,9 +65,9 @@ std::string with_database(const std::string& url, const std::string& name) {
     return url.substr(0, path) + "/" + name + url.substr(query);
 }
 
-std::string through(const std::string& url, const std::string& host, int port) {
-    return url + (url.find('?') == std::string::npos ? "?" : "&") + "host=" + host +
-           "&port=" + std::to_string(port);
+std::string through(const std::string& url, int port) {
+    return url + (url.find('?') == std::string::npos ? "?" : "&") +
+           "host=127.0.0.1&port=" + std::to_string(port);
 }
 
 TestDatabase::TestDatabase(Content content) : name_(unused_name()), url_(with_database(server_url(), name_)) {
@@ -82,6 +84,11 @@ TestDatabase::~TestDatabase() {
     } catch (const std::exception& error) {
         std::fprintf(stderr, "%s was left behind: %s\n", name_.c_str(), error.what());
     }
+}
+
+std::uint16_t TestDatabase::port() const {
+    static constexpr postgres::Statement port{"port", "SELECT current_setting('port')::int"};
+    return static_cast<std::uint16_t>(connection().run(port).front().get<int>(0));
 }
 
 postgres::ConnectionSettings TestDatabase::settings() const {

@@ -1,6 +1,7 @@
 // Databases of their own for tests, on the server of TEST_DATABASE_URL (a superuser's URL).
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "libcore/postgres/connection.hpp"
@@ -11,8 +12,8 @@ namespace support {
 /// The same server and user, another database.
 std::string with_database(const std::string& url, const std::string& name);
 
-/// The same database through another host and port, such as a gate's.
-std::string through(const std::string& url, const std::string& host, int port);
+/// The same database by way of a loopback port, such as a gate's.
+std::string through(const std::string& url, int port);
 
 /// One database; dropped at the end, together with whatever is still connected to it.
 class TestDatabase {
@@ -26,6 +27,8 @@ public:
     TestDatabase& operator=(const TestDatabase&) = delete;
 
     const std::string& url() const { return url_; }
+    /// The server's, on 127.0.0.1.
+    std::uint16_t port() const;
 
     postgres::ConnectionSettings settings() const;
     postgres::Connection connection() const { return postgres::Connection(settings()); }

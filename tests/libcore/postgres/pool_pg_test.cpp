@@ -1,0 +1,211 @@
+#include <algorithm>
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <mutex>
+#include <thread>
+
+#include "tests/support/eventually.hpp"
+#include "tests/support/postgres_fixture.hpp"
+#include "tests/support/tcp_gate.hpp"
+
+using namespace std::chrono_literals;
+using postgres::Lease;
+using postgres::Pool;
+using postgres::PoolSettings;
+using postgres::Statement;
+
+namespace {
+
+constexpr Statement echo{"echo", "SELECT $1::bigint"};
+constexpr Statement connections{"connections",
+                                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"};
+constexpr Statement terminate{"terminate", "SELECT pg_terminate_backend($1, 5000)"};
+
+struct Fixture {
+    support::TestDatabase database{support::TestDatabase::Content::nothing};
+
+    PoolSettings settings(int max) const { return {.connection = database.settings(), .max = max}; }
+
+    void end_backend(int pid) const { database.connection().run(terminate, pid); }
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(Fixture, "a pool opens nothing before it is needed and lends again what came back") {
+    Pool pool(settings(2));
+    CHECK(pool.state().total == 0);
+    const int pid = pool.lease()->backend_pid();
+    CHECK(pool.lease()->backend_pid() == pid);
+    {
+        const Lease first = pool.lease();
+        const Lease second = pool.lease();
+        CHECK(first->backend_pid() != second->backend_pid());
+        CHECK(pool.state().active == 2);
+        CHECK(pool.state().idle == 0);
+    }
+    CHECK(pool.state().total == 2);
+    CHECK(pool.state().idle == 2);
+    CHECK(pool.state().max == 2);
+}
+
+TEST_CASE_METHOD(Fixture, "32 threads never exceed the maximum and each reads its own answers") {
+    constexpr int max = 4;
+    Pool pool(settings(max));
+    std::atomic<int> wrong = 0, most = 0;
+    std::vector<std::thread> threads;
+    for (std::int64_t thread = 0; thread < 32; ++thread)
+        threads.emplace_back([&, thread] {
+            for (std::int64_t i = 0; i < 50; ++i) {
+                const std::int64_t token = thread * 1'000'000 + i;
+                if (pool.run(echo, token).front().get<std::int64_t>(0) != token) ++wrong;
+                const int total = pool.state().total;
+                for (int seen = most; seen < total && !most.compare_exchange_weak(seen, total);) continue;
+            }
+        });
+    for (std::thread& thread : threads) thread.join();
+
+    CHECK(wrong == 0);
+    CHECK(most <= max);
+    CHECK(pool.state().idle == pool.state().total);
+    CHECK(pool.run(connections).front().get<int>(0) <= max);
+}
+
+TEST_CASE_METHOD(Fixture, "whoever waits longest is served first") {
+    auto patient = settings(1);
+    patient.acquire_timeout = 10s;
+    Pool pool(patient);
+    std::mutex mutex;
+    std::vector<int> order;
+    std::vector<std::thread> threads;
+    {
+        const Lease held = pool.lease();
+        for (int number = 0; number < 8; ++number) {
+            threads.emplace_back([&, number] {
+                const Lease lease = pool.lease();
+                const std::scoped_lock lock(mutex);
+                order.push_back(number);
+            });
+            REQUIRE(support::eventually([&] { return pool.state().waiting == number + 1; }));
+        }
+    }
+    for (std::thread& thread : threads) thread.join();
+
+    CHECK(order == std::vector{0, 1, 2, 3, 4, 5, 6, 7});
+}
+
+TEST_CASE_METHOD(Fixture, "an exhausted pool says so after the acquire timeout and recovers") {
+    auto impatient = settings(1);
+    impatient.acquire_timeout = 50ms;
+    Pool pool(impatient);
+    {
+        const Lease held = pool.lease();
+        const auto started = std::chrono::steady_clock::now();
+        CHECK_THROWS_AS(pool.lease(), postgres::PoolExhausted);
+        const auto waited = std::chrono::steady_clock::now() - started;
+        CHECK(waited >= 50ms);
+        CHECK(waited < 2s);
+        CHECK(pool.state().waiting == 0);
+    }
+    CHECK(pool.run(echo, 1).front().get<int>(0) == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "a connection that the server ended while it rested is never lent") {
+    Pool pool(settings(2));
+    const int pid = pool.lease()->backend_pid();
+    end_backend(pid);
+
+    CHECK(pool.run(echo, 1).front().get<int>(0) == 1);
+    CHECK(pool.lease()->backend_pid() != pid);
+    CHECK(pool.state().total == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "a connection that broke in use is dropped and its place goes to who waits") {
+    Pool pool(settings(1));
+    std::thread waiter;
+    std::atomic<int> answer = 0;
+    {
+        Lease lease = pool.lease();
+        waiter = std::thread([&] { answer = pool.run(echo, 7).front().get<int>(0); });
+        REQUIRE(support::eventually([&] { return pool.state().waiting == 1; }));
+        end_backend(lease->backend_pid());
+        CHECK_THROWS_AS(lease->run(echo, 1), postgres::DatabaseError);
+    }
+    waiter.join();
+    CHECK(answer == 7);
+    CHECK(pool.state().total == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "a connection that comes back inside a transaction is not lent again") {
+    Pool pool(settings(1));
+    int pid = 0;
+    {
+        Lease lease = pool.lease();
+        pid = lease->backend_pid();
+        lease->execute("BEGIN");
+    }
+    CHECK(pool.lease()->backend_pid() != pid);
+}
+
+TEST_CASE_METHOD(Fixture, "connections above the minimum are closed when they have rested long enough") {
+    auto shrinking = settings(3);
+    shrinking.idle_timeout = 20ms;
+    Pool pool(shrinking);
+    { const Lease first = pool.lease(), second = pool.lease(), third = pool.lease(); }
+    CHECK(pool.state().total == 3);
+    CHECK(support::eventually([&] {
+        pool.run(echo, 1);
+        return pool.state().total == 1;
+    }));
+}
+
+TEST_CASE_METHOD(Fixture, "a connection is replaced at the end of its life") {
+    auto short_lived = settings(1);
+    short_lived.lifetime = 500ms;
+    Pool pool(short_lived);
+    const int pid = pool.lease()->backend_pid();
+    CHECK(pool.lease()->backend_pid() == pid);
+    CHECK(support::eventually([&] { return pool.lease()->backend_pid() != pid; }));
+}
+
+TEST_CASE_METHOD(Fixture, "without a server every borrower learns it and with one the next succeeds") {
+    support::TcpGate gate("127.0.0.1", database.port());
+    gate.refuse();
+    auto gated = settings(2);
+    gated.connection.url = support::through(database.url(), gate.port());
+    Pool pool(gated);
+    std::atomic<int> failures = 0;
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 8; ++i)
+        threads.emplace_back([&] {
+            try {
+                pool.run(echo, 1);
+            } catch (const postgres::DatabaseError& error) {
+                if (error.connection_lost()) ++failures;
+            }
+        });
+    for (std::thread& thread : threads) thread.join();
+    CHECK(failures == 8);
+    CHECK(pool.state().total == 0);
+
+    gate.forward();
+    CHECK(pool.run(echo, 1).front().get<int>(0) == 1);
+
+    gate.cut();
+    CHECK(support::eventually([&] { return gate.open() == 0; }));
+    CHECK(pool.run(echo, 2).front().get<int>(0) == 2);
+}
+
+TEST_CASE_METHOD(Fixture, "a pool tells how long borrowers waited and what connecting took") {
+    using Kind = postgres::Observation::Kind;
+    std::vector<std::pair<Kind, std::string>> seen;
+    Pool pool(settings(1), [&](const postgres::Observation& it) { seen.emplace_back(it.kind, it.name); });
+
+    pool.run(echo, 1);
+    pool.run(echo, 2);
+
+    CHECK(seen == std::vector<std::pair<Kind, std::string>>{{Kind::acquire, "acquire"},
+                                                            {Kind::connect, "connect"},
+                                                            {Kind::statement, "echo"},
+                                                            {Kind::acquire, "acquire"},
+                                                            {Kind::statement, "echo"}});
+}

@@ -1,0 +1,222 @@
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <latch>
+#include <thread>
+
+#include "libcore/postgres/transaction.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/postgres_fixture.hpp"
+
+using namespace std::chrono_literals;
+using postgres::DatabaseError;
+using postgres::Statement;
+using postgres::Transaction;
+
+namespace {
+
+constexpr Statement insert{"insert_t", "INSERT INTO t VALUES ($1)"};
+constexpr Statement count{"count_t", "SELECT count(*) FROM t"};
+constexpr Statement add{"add", "UPDATE accounts SET balance = balance + 1 WHERE id = $1"};
+
+struct Fixture {
+    support::TestDatabase database{support::TestDatabase::Content::nothing};
+    postgres::Connection connection = database.connection();
+
+    Fixture() { connection.execute("CREATE TABLE t (n int PRIMARY KEY)"); }
+
+    int rows() { return database.connection().run(count).front().get<int>(0); }
+
+    /// What happens to every insert into `t` at COMMIT.
+    void at_commit(const std::string& action) {
+        connection.execute("CREATE FUNCTION act() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM " +
+                           action +
+                           "; RETURN NULL; END $$;"
+                           "CREATE CONSTRAINT TRIGGER act AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED "
+                           "FOR EACH ROW EXECUTE FUNCTION act()");
+    }
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(Fixture, "a committed transaction stays and an abandoned one leaves no trace") {
+    {
+        Transaction transaction(connection);
+        transaction.run(insert, 1);
+        transaction.run(insert, 2);
+        CHECK(rows() == 0);
+        transaction.commit();
+    }
+    CHECK(rows() == 2);
+    {
+        Transaction transaction(connection);
+        transaction.run(insert, 3);
+        CHECK(transaction.run(count).front().get<int>(0) == 3);
+    }
+    CHECK(rows() == 2);
+    CHECK(connection.usable());
+}
+
+TEST_CASE_METHOD(Fixture, "a transaction without statements costs nothing and commits") {
+    Transaction transaction(connection);
+    transaction.commit();
+    CHECK(connection.usable());
+}
+
+TEST_CASE_METHOD(Fixture, "a script is part of its transaction") {
+    {
+        Transaction transaction(connection);
+        transaction.execute("INSERT INTO t VALUES (1); INSERT INTO t VALUES (2)");
+        CHECK_THROWS_AS(transaction.execute("INSERT INTO t VALUES (3); INSERT INTO t VALUES (1)"),
+                        DatabaseError);
+    }
+    CHECK(rows() == 0);
+    CHECK(connection.usable());
+}
+
+TEST_CASE_METHOD(Fixture, "a failed statement leaves nothing to commit") {
+    Transaction transaction(connection);
+    transaction.run(insert, 1);
+    CHECK_THROWS_AS(transaction.run(insert, 1), DatabaseError);
+    CHECK_THROWS_AS(transaction.commit(), DatabaseError);
+    CHECK(rows() == 0);
+    CHECK(connection.usable());
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "a first statement whose preparation is out of date still begins the transaction once") {
+    connection.run(count);
+    connection.execute("DEALLOCATE ALL");
+
+    Transaction transaction(connection);
+    CHECK(transaction.run(count).front().get<int>(0) == 0);
+    transaction.run(insert, 1);
+    CHECK(rows() == 0);
+    transaction.commit();
+
+    CHECK(rows() == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "two transactions at once on one connection are a bug that shows at once") {
+    Transaction transaction(connection);
+    transaction.run(insert, 1);
+    CHECK_THROWS_AS(Transaction(connection), std::logic_error);
+}
+
+TEST_CASE_METHOD(Fixture, "a constraint that refuses at COMMIT is an error and not in doubt") {
+    at_commit("1 / (NEW.n - 7)");
+    Transaction transaction(connection);
+    transaction.run(insert, 7);
+    try {
+        transaction.commit();
+        FAIL("committed");
+    } catch (const postgres::CommitInDoubt&) {
+        FAIL("in doubt");
+    } catch (const DatabaseError& error) {
+        CHECK(error.is_data_error());
+    }
+    CHECK(rows() == 0);
+    CHECK(connection.usable());
+}
+
+TEST_CASE_METHOD(Fixture, "a COMMIT whose connection is cut is in doubt though nothing was committed") {
+    at_commit("pg_terminate_backend(pg_backend_pid()), pg_sleep(10)");
+    Transaction transaction(connection);
+    transaction.run(insert, 1);
+    CHECK_THROWS_AS(transaction.commit(), postgres::CommitInDoubt);
+    CHECK_FALSE(connection.usable());
+    CHECK(rows() == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "a COMMIT without an answer is in doubt though it was committed") {
+    at_commit("pg_sleep(0.6)");
+    auto settings = database.settings();
+    settings.query_deadline = 300ms;
+    postgres::Connection impatient(settings);
+    Transaction transaction(impatient);
+    transaction.run(insert, 1);
+    CHECK_THROWS_AS(transaction.commit(), postgres::CommitInDoubt);
+    CHECK(support::eventually([&] { return rows() == 1; }));
+}
+
+TEST_CASE_METHOD(Fixture, "a connection lost before COMMIT was sent is not in doubt") {
+    Transaction transaction(connection);
+    transaction.run(insert, 1);
+    connection.close();
+    try {
+        transaction.commit();
+        FAIL("committed");
+    } catch (const postgres::CommitInDoubt&) {
+        FAIL("in doubt");
+    } catch (const DatabaseError& error) {
+        CHECK(error.connection_lost());
+    }
+}
+
+TEST_CASE_METHOD(Fixture, "the loser of a deadlock runs again and both transactions count") {
+    connection.execute(
+        "CREATE TABLE accounts (id int PRIMARY KEY, balance int NOT NULL);"
+        "INSERT INTO accounts VALUES (1, 0), (2, 0);"
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = ''50ms''', "
+        "current_database()); END $$");
+    postgres::Pool pool = database.pool();
+    std::latch both_hold_one(2);
+    std::atomic<int> runs = 0;
+    const auto transfer = [&](int first, int second) {
+        bool met = false;
+        return postgres::transact(pool, [&, first, second](Transaction& transaction) {
+            ++runs;
+            transaction.run(add, first);
+            if (!std::exchange(met, true)) both_hold_one.arrive_and_wait();
+            transaction.run(add, second);
+            return first;
+        });
+    };
+
+    std::thread other([&] { transfer(2, 1); });
+    const int value = transfer(1, 2);
+    other.join();
+
+    CHECK(value == 1);
+    CHECK(runs == 3);
+    CHECK(connection.run({"balances", "SELECT sum(balance) FROM accounts"}).front().get<int>(0) == 4);
+}
+
+TEST_CASE_METHOD(Fixture, "what cannot succeed is not run again") {
+    postgres::Pool pool = database.pool(1);
+    int runs = 0;
+    CHECK_THROWS_AS(postgres::transact(pool,
+                                       [&](Transaction& transaction) {
+                                           ++runs;
+                                           transaction.run(insert, 1);
+                                           transaction.run(insert, 1);
+                                       }),
+                    DatabaseError);
+    CHECK(runs == 1);
+    CHECK(rows() == 0);
+
+    CHECK_THROWS_AS(postgres::transact(pool,
+                                       [&](Transaction& transaction) {
+                                           transaction.run(insert, 1);
+                                           throw std::runtime_error("changed my mind");
+                                       }),
+                    std::runtime_error);
+    CHECK(rows() == 0);
+    CHECK(pool.state().idle == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "a conflict that never ends is given up after three more runs") {
+    postgres::Pool pool = database.pool(1);
+    constexpr Statement conflict{"conflict", "DO $$ BEGIN RAISE serialization_failure; END $$"};
+    int runs = 0;
+    const auto started = std::chrono::steady_clock::now();
+
+    CHECK_THROWS_AS(postgres::transact(pool,
+                                       [&](Transaction& transaction) {
+                                           ++runs;
+                                           transaction.run(conflict);
+                                       }),
+                    DatabaseError);
+
+    CHECK(runs == 4);
+    CHECK(std::chrono::steady_clock::now() - started >= 475ms);
+}
