@@ -249,6 +249,15 @@ void TcpGate::cut_after(std::size_t bytes) {
     state_->change([this, bytes] { state_->allowance = bytes; });
 }
 
+void TcpGate::speak_as_server(const std::string& bytes) {
+    state_->change([this, &bytes] {
+        for (auto& [client, server] : state_->pairs) {
+            client.pending += bytes;
+            send_pending(client);
+        }
+    });
+}
+
 std::size_t TcpGate::open() const {
     const std::lock_guard lock(state_->mutex);
     return state_->pairs.size();

@@ -28,6 +28,8 @@ public:
     void refuse();
     /// Cuts as soon as this many more bytes have been forwarded from clients.
     void cut_after(std::size_t bytes);
+    /// Sends bytes to every client as if the server had; sensible between two messages of the server.
+    void speak_as_server(const std::string& bytes);
 
     /// Open connections now, and those ever accepted.
     std::size_t open() const;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "libcore/rabbitmq/publisher.hpp"
+#include "tests/libcore/rabbitmq/frames.hpp"
 #include "tests/libcore/rabbitmq/running_consumer.hpp"
 #include "tests/support/amqp_fixture.hpp"
 #include "tests/support/eventually.hpp"
@@ -141,6 +142,17 @@ TEST_CASE_METHOD(Fixture, "a consumer outlives its queue") {
     CHECK_THAT(consumer.last_reason(), Catch::Contains("cancelled the consumer"));
     put(deliveries, "after");
     REQUIRE(eventually([&] { return consumer.count() == 1; }));
+}
+
+TEST_CASE_METHOD(Fixture, "a channel that the broker closes is replaced and its messages come again") {
+    publish(1);
+    RunningConsumer consumer(through_gate());
+    REQUIRE(eventually([&] { return consumer.count() == 1; }));
+    gate.speak_as_server(
+        rabbitmq::channel_close(406, "PRECONDITION_FAILED - delivery acknowledgement timed out"));
+    REQUIRE(eventually([&] { return consumer.count() == 2; }));
+    CHECK(consumer.received()[1].redelivered);
+    CHECK_THAT(consumer.last_reason(), Catch::Contains("acknowledgement timed out"));
 }
 
 TEST_CASE_METHOD(Fixture, "a consumer that starts before its broker connects when it comes") {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "libcore/rabbitmq/error.hpp"
+#include "tests/libcore/rabbitmq/frames.hpp"
 #include "tests/support/amqp_fixture.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/tcp_gate.hpp"
@@ -208,4 +209,21 @@ TEST_CASE_METHOD(Fixture, "a queue that exists with other properties is a clear 
     CHECK(error->kind() == Kind::refused);
     CHECK(error->reply_code() == 406);
     CHECK_THAT(error->what(), Catch::Contains(deliveries) && Catch::Contains("inequivalent arg"));
+}
+
+TEST_CASE_METHOD(Fixture, "a broker that blocks publishing or refuses a message has not taken the batch") {
+    Publisher publisher(through_gate());
+    publisher.publish(numbered(1), 5s);
+    gate.speak_as_server(rabbitmq::connection_blocked("low on memory"));
+    const auto blocked = failure([&] { publisher.publish(numbered(3), 5s); });
+    REQUIRE(blocked);
+    CHECK(blocked->kind() == Kind::not_taken);
+    CHECK_THAT(blocked->what(), Catch::Contains("low on memory"));
+
+    publisher.publish(numbered(1), 5s);
+    gate.speak_as_server(rabbitmq::basic_nack(2));
+    const auto refused = failure([&] { publisher.publish(numbered(3), 5s); });
+    REQUIRE(refused);
+    CHECK(refused->kind() == Kind::not_taken);
+    publisher.publish(numbered(1), 5s);
 }
