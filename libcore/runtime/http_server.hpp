@@ -13,20 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include "libcore/runtime/http_request.hpp"
+
 namespace runtime {
-
-/// Borrowed from the connection: valid until the handler returns. Nothing is URL-decoded.
-struct Request {
-    std::string_view method;  ///< "GET"; a HEAD arrives as GET, and its body is not sent
-    std::string_view path;
-    std::string_view query;  ///< without the question mark
-    std::vector<std::pair<std::string_view, std::string_view>> headers;
-    std::string_view body;
-    std::string_view peer_address;  ///< numeric, without port
-
-    /// The value of the first header of that name, in any case; empty if there is none.
-    std::string_view header(std::string_view name) const;
-};
 
 struct Reply {
     int status = 200;

@@ -11,21 +11,9 @@
 
 #include "libcore/runtime/http_server.hpp"
 #include "libcore/runtime/metrics.hpp"
+#include "libcore/runtime/readiness.hpp"
 
 namespace runtime {
-
-struct CheckResult {
-    bool ok = true;
-    std::string detail;
-};
-
-/// A dependency that the service cannot work without. Runs on one thread, at most about once a second; an
-/// exception means not ok. A check that does not answer in time makes the service not ready, and never blocks
-/// a probe.
-struct Check {
-    std::string name;
-    std::function<CheckResult()> run;
-};
 
 struct OpsRoute {
     std::string path;

@@ -63,11 +63,14 @@ private:
     };
 
     std::optional<std::string> find(const std::string& name) const;
-    std::optional<std::string> find_or_read_file(const std::string& name);
-    std::optional<std::string> read_file(const std::string& name, const std::string& path);
+    std::optional<std::string> read_secret_file(const std::string& name, const std::string& path);
+    std::string required(const std::string& name, std::optional<std::string> value);
     void record(const std::string& name, std::string shown, std::string origin);
     template <class T, class Parse>
-    T parsed(const std::string& name, T fallback, const std::string& shown_fallback, Parse parse);
+    T parsed(const std::string& name, T fallback, const std::string& shown_fallback,
+             const std::string& expected, Parse parse);
+    template <class Mask>
+    std::optional<std::string> confidential(const std::string& name, Mask mask);
 
     std::map<std::string, std::string, std::less<>> variables_;
     std::vector<Setting> settings_;
@@ -75,7 +78,8 @@ private:
     std::vector<std::string> warnings_;
 };
 
-/// `postgresql://user:***@host/db`; a text that is not a URL with a password comes back as it is.
+/// `postgresql://user:***@host/db`, also for `password=` among the parameters; rather too much than too
+/// little.
 std::string mask_password(std::string_view url);
 
 }  // namespace runtime

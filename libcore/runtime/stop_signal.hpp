@@ -2,6 +2,7 @@
 // within the grace period after the first ends itself, so that a supervisor never has to kill it.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <stop_token>
 #include <thread>
@@ -29,10 +30,13 @@ public:
 
 private:
     void watch();
+    void wake();
 
     const std::chrono::milliseconds grace_;
     std::stop_source source_;
-    int wake_fd_;
+    const int wake_fd_;
+    std::atomic<bool> requested_ = false;
+    std::atomic<bool> ended_ = false;
     std::thread thread_;
 };
 

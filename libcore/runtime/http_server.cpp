@@ -1,0 +1,310 @@
+#include "libcore/runtime/http_server.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <pistache/endpoint.h>
+#include <pistache/peer.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <iterator>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "libcore/runtime/json_text.hpp"
+#include "libcore/runtime/log.hpp"
+
+namespace runtime {
+namespace {
+
+using Peer = std::shared_ptr<Pistache::Tcp::Peer>;
+using std::chrono::steady_clock;
+
+constexpr int backlog = 1000;
+// A client that pipelines requests and does not read the replies is cut off here.
+constexpr std::size_t max_unsent_bytes = 1024 * 1024;
+constexpr std::size_t kept_buffer_size = 4096;
+constexpr const char* connection_key = "connection";
+
+/// What all threads of one server share.
+struct Shared {
+    HttpServer::Settings settings;
+    HttpServer::Handle handle;
+    log::RateLimit failures{std::chrono::seconds(1)};
+    std::atomic<bool> stopping = false;
+    std::atomic<int> in_flight = 0;
+    std::atomic<int> unsent_replies = 0;
+};
+
+/// Belongs to the thread that serves the connection.
+struct Connection {
+    std::string received;
+    std::string address;
+    std::size_t needed = 1;  ///< bytes that must be there before parsing is worth it
+    std::size_t unsent_bytes = 0;
+    bool continue_sent = false;
+    bool closing = false;
+};
+
+/// Counts a reply from the moment it is queued until it is on the wire or its connection is gone.
+class UnsentReply {
+public:
+    UnsentReply(Shared& shared, std::shared_ptr<Connection> connection, std::size_t size)
+        : shared_(shared), connection_(std::move(connection)), size_(size) {
+        ++shared_.unsent_replies;
+        connection_->unsent_bytes += size_;
+    }
+    UnsentReply(const UnsentReply&) = delete;
+    UnsentReply& operator=(const UnsentReply&) = delete;
+    ~UnsentReply() {
+        --shared_.unsent_replies;
+        connection_->unsent_bytes -= size_;
+    }
+
+private:
+    Shared& shared_;
+    const std::shared_ptr<Connection> connection_;
+    const std::size_t size_;
+};
+
+class InFlight {
+public:
+    explicit InFlight(std::atomic<int>& count) : count_(count) { ++count_; }
+    InFlight(const InFlight&) = delete;
+    InFlight& operator=(const InFlight&) = delete;
+    ~InFlight() { --count_; }
+
+private:
+    std::atomic<int>& count_;
+};
+
+/// The Date header's value, made once a second on each thread.
+const std::string& http_date() {
+    thread_local std::time_t made_at = 0;
+    thread_local std::string text;
+    if (const auto now = std::time(nullptr); now != made_at) {
+        made_at = now;
+        text = fmt::format("{:%a, %d %b %Y %H:%M:%S} GMT", fmt::gmtime(now));
+    }
+    return text;
+}
+
+std::string serialize(const Reply& reply, bool head_only, bool keep_alive) {
+    const bool may_have_body = reply.status >= 200 && reply.status != 204 && reply.status != 304;
+    std::string text;
+    text.reserve(256 + reply.body.size());
+    auto out = std::back_inserter(text);
+    fmt::format_to(out, "HTTP/1.1 {} {}\r\nDate: {}\r\nConnection: {}\r\n", reply.status,
+                   Pistache::Http::codeString(static_cast<Pistache::Http::Code>(reply.status)), http_date(),
+                   keep_alive ? "Keep-Alive" : "close");
+    for (const auto& [name, value] : reply.headers) fmt::format_to(out, "{}: {}\r\n", name, value);
+    if (may_have_body && !reply.body.empty()) fmt::format_to(out, "Content-Type: {}\r\n", reply.content_type);
+    if (may_have_body) fmt::format_to(out, "Content-Length: {}\r\n", reply.body.size());
+    text += "\r\n";
+    if (may_have_body && !head_only) text += reply.body;
+    return text;
+}
+
+Reply refusal(int status) {
+    switch (status) {
+        case 411:
+            return problem(status, "A body needs a Content-Length", "length_required");
+        case 413:
+            return problem(status, "The request is too large", "request_too_large");
+        case 417:
+            return problem(status, "The expectation cannot be met", "expectation_failed");
+        case 431:
+            return problem(status, "The request's head is too large", "head_too_large");
+        case 505:
+            return problem(status, "Only HTTP/1.1 is served", "http_version");
+        default:
+            return problem(status, "The request is malformed", "malformed_request");
+    }
+}
+
+/// Takes bytes from Pistache's reactor and gives replies back to it. Its parser, its router and its response
+/// writer are left out: what they get wrong cannot be repaired from behind them.
+class Connections : public Pistache::Http::Handler {
+public:
+    HTTP_PROTOTYPE(Connections)
+
+    explicit Connections(Shared& shared) : shared_(&shared) {}
+
+    void onRequest(const Pistache::Http::Request&, Pistache::Http::ResponseWriter) override {}
+
+private:
+    void onInput(const char* data, std::size_t size, const Peer& peer) override {
+        const auto connection = connection_of(peer);
+        if (connection->closing) return;
+        if (connection->received.empty()) restart_clock(peer, false);
+        connection->received.append(data, size);
+        std::size_t consumed = 0;
+        while (!connection->closing && connection->received.size() - consumed >= connection->needed)
+            consumed += serve_one(std::string_view(connection->received).substr(consumed), peer, connection);
+        connection->received.erase(0, consumed);
+        if (connection->received.empty() && connection->received.capacity() > kept_buffer_size)
+            connection->received.shrink_to_fit();
+        if (connection->received.empty() && !connection->closing) restart_clock(peer, true);
+    }
+
+    /// The bytes it took.
+    std::size_t serve_one(std::string_view received, const Peer& peer,
+                          const std::shared_ptr<Connection>& connection) {
+        auto parsed = parse_request(received, shared_->settings.max_request_size);
+        if (parsed.state == ParsedRequest::State::refused) {
+            send(refusal(parsed.status), false, false, peer, connection);
+            return received.size();
+        }
+        connection->needed = parsed.state == ParsedRequest::State::complete ? 1 : parsed.size;
+        if (parsed.state == ParsedRequest::State::incomplete) {
+            if (parsed.expects_continue && !std::exchange(connection->continue_sent, true))
+                enqueue("HTTP/1.1 100 Continue\r\n\r\n", false, peer, connection);
+            return 0;
+        }
+        connection->continue_sent = false;
+        parsed.request.peer_address = connection->address;
+        const bool stopping = shared_->stopping;
+        const auto reply =
+            stopping ? problem(503, "The service is stopping", "stopping") : answer(parsed.request);
+        send(reply, parsed.head_only, parsed.keep_alive && !stopping, peer, connection);
+        return parsed.size;
+    }
+
+    Reply answer(const Request& request) {
+        const InFlight counted(shared_->in_flight);
+        std::string reason = "unknown exception";
+        try {
+            return shared_->handle(request);
+        } catch (const std::exception& error) {
+            reason = error.what();
+        } catch (...) {
+            // Nothing is known about it but that the handler failed.
+        }
+        if (const auto suppressed = shared_->failures.pass())
+            log::error("a request handler failed", {{"server", shared_->settings.name},
+                                                    {"path", request.path},
+                                                    {"reason", reason},
+                                                    {"suppressed", *suppressed}});
+        return problem(500, "Internal error", "internal");
+    }
+
+    void send(const Reply& reply, bool head_only, bool keep_alive, const Peer& peer,
+              const std::shared_ptr<Connection>& connection) {
+        connection->closing = !keep_alive;
+        enqueue(serialize(reply, head_only, keep_alive), !keep_alive, peer, connection);
+    }
+
+    void enqueue(std::string text, bool close, const Peer& peer,
+                 const std::shared_ptr<Connection>& connection) {
+        const int fd = peer->fd();
+        const auto size = text.size();
+        auto unsent = std::make_shared<UnsentReply>(*shared_, connection, size);
+        // Half closed: the client still reads the reply, then closes; if it does not, the request timeout
+        // does.
+        peer->send(Pistache::RawBuffer(std::move(text), size), MSG_NOSIGNAL)
+            .then(
+                [unsent = std::move(unsent), close, fd](ssize_t) {
+                    if (close) ::shutdown(fd, SHUT_WR);
+                },
+                Pistache::Async::IgnoreException);
+        if (connection->unsent_bytes > max_unsent_bytes) {
+            connection->closing = true;
+            ::shutdown(fd, SHUT_RDWR);
+        }
+    }
+
+    static std::shared_ptr<Connection> connection_of(const Peer& peer) {
+        if (auto known = peer->tryGetData(connection_key)) return std::static_pointer_cast<Connection>(known);
+        auto connection = std::make_shared<Connection>();
+        connection->address = peer->address().host();
+        peer->putData(connection_key, connection);
+        return connection;
+    }
+
+    /// Pistache closes a connection by the age of the parser it keeps for it: after the request timeout with
+    /// a 408, or, when idle, silently after the keep-alive timeout.
+    static void restart_clock(const Peer& peer, bool idle) {
+        peer->setIdle(idle);
+        getParser(peer)->reset();
+    }
+
+    Shared* shared_;
+};
+
+}  // namespace
+
+Reply problem(int status, std::string_view title, std::string_view code) {
+    Reply reply;
+    reply.status = status;
+    reply.content_type = "application/problem+json";
+    reply.body = R"({"type":"about:blank","title":)";
+    append_json_string(reply.body, title);
+    fmt::format_to(std::back_inserter(reply.body), R"(,"status":{},"code":)", status);
+    append_json_string(reply.body, code);
+    reply.body += '}';
+    return reply;
+}
+
+class HttpServer::Server {
+public:
+    Server(const Settings& settings, Handle handle)
+        : shared_{settings, std::move(handle)},
+          endpoint_(std::in_place, Pistache::Address(settings.bind, Pistache::Port(settings.port))) {
+        using Option = Pistache::Tcp::Options;
+        const Pistache::Flags<Option> flags(Option::NoDelay | Option::ReuseAddr | Option::CloseOnExec);
+        endpoint_->init(Pistache::Http::Endpoint::options()
+                            .threads(settings.threads)
+                            .threadsName(settings.name)
+                            .flags(flags)
+                            .maxRequestSize(settings.max_request_size)
+                            .headerTimeout(settings.request_timeout)
+                            .bodyTimeout(settings.request_timeout)
+                            .keepaliveTimeout(settings.keep_alive_timeout));
+        // Options::backlog() is ignored by init(); the listener below it takes one.
+        endpoint_->initArgs(static_cast<std::size_t>(settings.threads), flags, settings.name, backlog);
+        endpoint_->setHandler(Pistache::Http::make_handler<Connections>(shared_));
+        endpoint_->serveThreaded();
+        port_ = endpoint_->getPort();
+    }
+
+    ~Server() { stop(); }
+
+    std::uint16_t port() const { return port_; }
+    int in_flight() const { return shared_.in_flight; }
+
+    void stop() {
+        if (shared_.stopping.exchange(true)) return;
+        const auto deadline = steady_clock::now() + shared_.settings.drain_timeout;
+        while (shared_.in_flight + shared_.unsent_replies > 0 && steady_clock::now() < deadline)
+            std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        endpoint_->shutdown();
+        endpoint_.reset();
+    }
+
+private:
+    Shared shared_;
+    std::optional<Pistache::Http::Endpoint> endpoint_;
+    std::uint16_t port_ = 0;
+};
+
+HttpServer::HttpServer(const Settings& settings, Handle handle)
+    : server_(std::make_unique<Server>(settings, std::move(handle))) {}
+
+HttpServer::~HttpServer() = default;
+
+std::uint16_t HttpServer::port() const {
+    return server_->port();
+}
+
+int HttpServer::in_flight() const {
+    return server_->in_flight();
+}
+
+void HttpServer::stop() {
+    server_->stop();
+}
+
+}  // namespace runtime

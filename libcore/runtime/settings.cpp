@@ -1,0 +1,257 @@
+#include "libcore/runtime/settings.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+namespace runtime {
+namespace {
+
+constexpr std::string_view hidden = "***";
+
+std::map<std::string, std::string, std::less<>> process_environment() {
+    std::map<std::string, std::string, std::less<>> variables;
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+        const std::string_view text(*entry);
+        if (const auto equals = text.find('='); equals != std::string_view::npos)
+            variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+    }
+    return variables;
+}
+
+template <class Number>
+std::optional<Number> parse_number(std::string_view text) {
+    Number number{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return number;
+}
+
+struct Unit {
+    std::string_view suffix;
+    std::chrono::milliseconds length;
+};
+
+using namespace std::chrono_literals;
+// `ms` stands before `m` and `s`, whose letters it shares; the empty suffix matches what is left.
+constexpr std::array units{Unit{"ms", 1ms}, Unit{"h", 1h}, Unit{"m", 1min}, Unit{"s", 1s}, Unit{"", 1ms}};
+
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
+    const auto unit = std::ranges::find_if(units, [&](const Unit& u) { return text.ends_with(u.suffix); });
+    const auto count = parse_number<std::int32_t>(text.substr(0, text.size() - unit->suffix.size()));
+    if (!count) return std::nullopt;
+    return *count * unit->length;
+}
+
+std::string show(std::chrono::milliseconds duration) {
+    for (const auto& unit : {units[1], units[2], units[3]})
+        if (duration != 0ms && duration % unit.length == 0ms)
+            return fmt::format("{}{}", duration / unit.length, unit.suffix);
+    return fmt::format("{}ms", duration.count());
+}
+
+std::string show(bool value) {
+    return value ? "true" : "false";
+}
+
+/// Turns a parsed number into the setting, or says which numbers it would take.
+template <class T>
+struct Bounds {
+    T min;
+    T max;
+
+    std::optional<T> check(std::optional<T> value) const {
+        return value && *value >= min && *value <= max ? value : std::nullopt;
+    }
+};
+
+}  // namespace
+
+Environment::Environment() : Environment(process_environment()) {}
+
+Environment::Environment(std::map<std::string, std::string, std::less<>> variables)
+    : variables_(std::move(variables)) {}
+
+/// A variable that is set to nothing counts as unset: Compose and Kubernetes pass absent values on that way.
+std::optional<std::string> Environment::find(const std::string& name) const {
+    const auto found = variables_.find(name);
+    if (found == variables_.end() || found->second.empty()) return std::nullopt;
+    return found->second;
+}
+
+void Environment::record(const std::string& name, std::string shown, std::string origin) {
+    if (std::ranges::find(settings_, name, &Setting::name) == settings_.end())
+        settings_.push_back({name, std::move(shown), std::move(origin)});
+}
+
+void Environment::reject(const std::string& name, std::string_view reason) {
+    errors_.push_back(fmt::format("{} {}", name, reason));
+}
+
+void Environment::warn(const std::string& name, std::string_view reason) {
+    warnings_.push_back(fmt::format("{} {}", name, reason));
+}
+
+template <class T, class Parse>
+T Environment::parsed(const std::string& name, T fallback, const std::string& shown_fallback,
+                      const std::string& expected, Parse parse) {
+    const auto text = find(name);
+    record(name, text.value_or(shown_fallback), text ? "environment" : "default");
+    if (!text) return fallback;
+    if (std::optional<T> value = parse(*text)) return *std::move(value);
+    reject(name, fmt::format("must be {}, not \"{}\"", expected, *text));
+    return fallback;
+}
+
+std::string Environment::text(const std::string& name, std::string_view fallback) {
+    return parsed(name, std::string(fallback), std::string(fallback), "a text",
+                  [](const std::string& text) { return std::optional(text); });
+}
+
+std::string Environment::required_text(const std::string& name) {
+    if (!find(name)) reject(name, "is required");
+    return text(name, "");
+}
+
+int Environment::integer(const std::string& name, int fallback, int min, int max) {
+    return parsed(name, fallback, std::to_string(fallback),
+                  fmt::format("a whole number from {} to {}", min, max), [&](const std::string& text) {
+                      return Bounds<int>{min, max}.check(parse_number<int>(text));
+                  });
+}
+
+double Environment::decimal(const std::string& name, double fallback, double min, double max) {
+    return parsed(name, fallback, fmt::format("{}", fallback),
+                  fmt::format("a number from {} to {}", min, max), [&](const std::string& text) {
+                      return Bounds<double>{min, max}.check(parse_number<double>(text));
+                  });
+}
+
+std::chrono::milliseconds Environment::duration(const std::string& name, std::chrono::milliseconds fallback,
+                                                std::chrono::milliseconds min,
+                                                std::chrono::milliseconds max) {
+    return parsed(
+        name, fallback, show(fallback),
+        fmt::format("a duration from {} to {} (such as 26h, 15m, 10s, 250ms)", show(min), show(max)),
+        [&](const std::string& text) {
+            return Bounds<std::chrono::milliseconds>{min, max}.check(parse_duration(text));
+        });
+}
+
+std::string Environment::choice(const std::string& name, std::string_view fallback,
+                                std::initializer_list<std::string_view> choices) {
+    return parsed(name, std::string(fallback), std::string(fallback),
+                  fmt::format("one of {}", fmt::join(choices, ", ")),
+                  [&](const std::string& text) -> std::optional<std::string> {
+                      if (std::ranges::find(choices, text) == choices.end()) return std::nullopt;
+                      return text;
+                  });
+}
+
+bool Environment::flag(const std::string& name, bool fallback) {
+    return parsed(name, fallback, show(fallback), "true or false",
+                  [](const std::string& text) -> std::optional<bool> {
+                      for (const auto word : {"true", "1", "yes", "on"})
+                          if (text == word) return true;
+                      for (const auto word : {"false", "0", "no", "off"})
+                          if (text == word) return false;
+                      return std::nullopt;
+                  });
+}
+
+std::optional<std::string> Environment::read_secret_file(const std::string& name, const std::string& path) {
+    std::ifstream file(path);
+    if (!file) {
+        reject(name, fmt::format("names a file that cannot be read: {}", path));
+        return std::nullopt;
+    }
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0 && (status.st_mode & S_IROTH) != 0)
+        warn(name, fmt::format("names a file that every user can read (mode {:04o}): {}",
+                               status.st_mode & 07777u, path));
+    std::string content(std::istreambuf_iterator<char>(file), {});
+    if (content.ends_with('\n')) content.pop_back();
+    if (content.ends_with('\r')) content.pop_back();
+    if (content.empty()) reject(name, fmt::format("names an empty file: {}", path));
+    return content;
+}
+
+template <class Mask>
+std::optional<std::string> Environment::confidential(const std::string& name, Mask mask) {
+    const auto file_variable = name + "_FILE";
+    auto value = find(name);
+    const auto path = find(file_variable);
+    std::string origin = value ? "environment" : "default";
+    if (value && path) {
+        reject(name, fmt::format("and {} are both set", file_variable));
+    } else if (path) {
+        value = read_secret_file(file_variable, *path);
+        origin = fmt::format("file {}", *path);
+    }
+    record(name, value ? mask(*value) : "", std::move(origin));
+    return value;
+}
+
+std::optional<std::string> Environment::secret(const std::string& name) {
+    return confidential(name, [](const std::string&) { return std::string(hidden); });
+}
+
+std::optional<std::string> Environment::url(const std::string& name) {
+    return confidential(name, mask_password);
+}
+
+std::string Environment::required(const std::string& name, std::optional<std::string> value) {
+    if (!value && !find(name + "_FILE")) reject(name, fmt::format("is required (or {}_FILE)", name));
+    return std::move(value).value_or("");
+}
+
+std::string Environment::required_secret(const std::string& name) {
+    return required(name, secret(name));
+}
+
+std::string Environment::required_url(const std::string& name) {
+    return required(name, url(name));
+}
+
+AppEnv Environment::app_env() {
+    const auto name = choice("APP_ENV", "production", {"production", "staging", "development"});
+    if (name == "development") return AppEnv::development;
+    return name == "staging" ? AppEnv::staging : AppEnv::production;
+}
+
+std::string Environment::table() const {
+    std::size_t name_width = 0;
+    std::size_t value_width = 0;
+    for (const auto& setting : settings_) {
+        name_width = std::max(name_width, setting.name.size());
+        value_width = std::max(value_width, setting.shown.size());
+    }
+    std::string table;
+    for (const auto& setting : settings_)
+        fmt::format_to(std::back_inserter(table), "{:<{}}  {:<{}}  {}\n", setting.name, name_width,
+                       setting.shown, value_width, setting.origin);
+    return table;
+}
+
+std::string mask_password(std::string_view url) {
+    std::string masked(url);
+    // Up to the last @ of all: a password may contain a / or an @ that its author forgot to escape.
+    const auto authority = masked.find("://");
+    const auto at = masked.rfind('@');
+    const auto colon = authority == std::string::npos ? authority : masked.find(':', authority + 3);
+    if (at != std::string::npos && colon < at) masked.replace(colon + 1, at - colon - 1, hidden);
+    if (const auto parameter = masked.find("password="); parameter != std::string::npos) {
+        const auto value = parameter + std::string_view("password=").size();
+        masked.replace(value, std::min(masked.find_first_of("& ", value), masked.size()) - value, hidden);
+    }
+    return masked;
+}
+
+}  // namespace runtime
