@@ -21,7 +21,7 @@ amqp_bytes_t bytes(const std::string& text) {
 std::string broker_url() {
     const char* url = std::getenv("TEST_AMQP_URL");
     if (url == nullptr) {
-        throw std::runtime_error("TEST_AMQP_URL is not set: these tests need a private RabbitMQ");
+        throw std::runtime_error("TEST_AMQP_URL is not set: this test needs a private RabbitMQ");
     }
     return url;
 }
@@ -65,11 +65,15 @@ AmqpFixture::AmqpFixture() : url_(broker_url()) {
     settings_.url = rabbitmq::parse_url(url_);
     settings_.topology.prefix = fresh_prefix();
     settings_.client_name = settings_.topology.prefix;
+    const Session reachable(settings_.url);
 }
 
 AmqpFixture::~AmqpFixture() {
-    remove(settings_.topology.deliveries());
-    remove(settings_.topology.dead());
+    try {
+        remove(settings_.topology.deliveries());
+        remove(settings_.topology.dead());
+    } catch (const std::runtime_error&) {  // the broker has gone, and the test that needs it has failed
+    }
 }
 
 rabbitmq::Settings AmqpFixture::settings_through(std::uint16_t port) const {

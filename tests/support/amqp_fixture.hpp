@@ -12,7 +12,7 @@ namespace support {
 
 class AmqpFixture {
 public:
-    /// Throws when TEST_AMQP_URL is missing.
+    /// Throws when TEST_AMQP_URL is missing or nothing answers there.
     AmqpFixture();
     ~AmqpFixture();
     AmqpFixture(const AmqpFixture&) = delete;
