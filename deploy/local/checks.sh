@@ -1,0 +1,62 @@
+# Static checks of the source: rules that the compiler does not know. Each counts as one test.
+
+checks() {
+  cat <<'END'
+check_shellcheck   every script passes shellcheck
+check_co_await     every co_await stands alone in its statement
+check_parser       untrusted JSON goes through the one front door of libcore/json
+check_sql          SQL stands in libcore/postgres and migrations only
+check_pure_domain  libcore/domain does no input or output and knows no thread
+END
+}
+
+# run_checks FILTER: a check writes what it objects to; silence is a pass.
+run_checks() {
+  local check title found
+  while read -r check title; do
+    [[ "check: $title" =~ $1 ]] || continue
+    found=$(cd "$ROOT" && "$check" 2>&1) || true
+    if [[ -z $found ]]; then
+      ((++PASSED))
+    else
+      count_failure "check: $title"
+      say "$found"
+    fi
+  done < <(checks)
+}
+
+check_shellcheck() { shellcheck dev .ci/run deploy/local/*.sh; }
+
+# g++ 12 miscompiles `if (co_await …)`, `c ? co_await a() : …`, and temporaries of a lambda or an aggregate inside an
+# awaited call. So a statement begins with co_await, or assigns or returns it, and has no brace before its end.
+check_co_await() {
+  # shellcheck disable=SC2016 # the dollars are Perl's
+  sources libcore services tests | xargs -r perl -0777 -ne '
+    s{//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"}{ $& =~ tr/\n//cdr }gse;
+    my $line = 1;
+    for my $statement (split /(?<=[;{}])/) {
+      printf "%s:%d:%s\n", $ARGV, $line + ($` =~ tr/\n//), $statement =~ s/\s+/ /gr
+        if $statement !~ /^\s*(?:[^=?(]*=\s*|co_return\s+)?co_await\b(?:(?!\bco_await\b).)*;$/s
+        && $statement =~ /\bco_await\b/;
+      $line += $statement =~ tr/\n//;
+    }'
+}
+
+check_parser() {
+  sources libcore services | xargs -r grep -nE 'Document[[:space:]]+[a-z_]+;|\.Parse(Insitu)?(<|\()|ParseStream' |
+    grep -v '^libcore/json/parser\.cpp:'
+}
+
+check_sql() {
+  sources libcore services | grep -v '^libcore/postgres/' | xargs -r grep -nE \
+    '\b(SELECT|INSERT INTO|DELETE FROM|CREATE (TABLE|INDEX)|ALTER TABLE|TRUNCATE)\b|\bUPDATE [a-z_]+ SET\b' |
+    grep -vE '^[^:]+:[0-9]+:[[:space:]]*//'
+}
+
+check_pure_domain() {
+  sources libcore/domain | xargs -r grep -nE '#include' |
+    grep -vE '#include "libcore/domain/' |
+    grep -E '#include "|<[^>]*[./][^>]*>|<(fstream|iostream|istream|ostream|filesystem|thread|mutex|shared_mutex|condition_variable|future|atomic|semaphore|latch|barrier|stop_token|c?signal|ctime|random)>'
+}
+
+sources() { find "$@" \( -name '*.cpp' -o -name '*.hpp' \) -print; }
