@@ -15,7 +15,7 @@ run_checks() {
   local check title found
   while read -r check title; do
     [[ "check: $title" =~ $1 ]] || continue
-    found=$(cd "$ROOT" && "$check" 2>&1) || true
+    found=$(cd "$ROOT" && "$check" </dev/null 2>&1) || true
     if [[ -z $found ]]; then
       ((++PASSED))
     else

@@ -67,7 +67,7 @@ describe_instance() {
   if ((all == 0)); then
     echo "stopped, $(du -sh "$STATE" | cut -f 1) on disk"
   else
-    echo "$running of $all processes run, ports ${PORT[*]}"
+    echo "$running of $all processes run, ports $(cut -d " " -f 2 "$STATE/ports" | sort -n | paste -sd " ")"
   fi
 }
 

@@ -46,4 +46,4 @@ save_ports() {
 
 is_listening() { [[ -n $(ss -Hltn "sport = :$1") ]]; }
 
-is_promised() { cat "$STATES"/*/ports 2>/dev/null | grep -q " $1\$"; }
+is_promised() { grep -qs " $1\$" "$STATES"/*/ports; }

@@ -35,7 +35,8 @@ start_postgres() {
 clear_stale_postgres_lock() {
   local pid
   read -r pid 2>/dev/null <"$1/postmaster.pid" || return 0
-  [[ $(cat "/proc/$pid/comm" 2>/dev/null) == postgres ]] || rm -f "$1/postmaster.pid" "$SOCKETS"/.s.PGSQL.*
+  [[ -n $(start_time_of "$pid") && $(cat "/proc/$pid/comm" 2>/dev/null) == postgres ]] ||
+    rm -f "$1/postmaster.pid" "$SOCKETS"/.s.PGSQL.*
 }
 
 # database_url ROLE DATABASE

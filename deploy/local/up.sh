@@ -102,7 +102,11 @@ take_down() {
   stop_services
   stop_servers
   rm -rf "$SOCKETS"
-  ((count == 0)) || say "$(elapsed) instance $INSTANCE is down"
+  if ((count > 0)); then
+    say "$(elapsed) instance $INSTANCE is down"
+  else
+    say "instance $INSTANCE was not running"
+  fi
 }
 
 # restart [NAME]: one process by its name in `status`, all replicas of a service, or all services.
