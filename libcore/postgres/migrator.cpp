@@ -167,6 +167,7 @@ std::vector<MigrationState> migration_status(const std::string& url, std::span<c
         states[version] = {version, applied.name, applied.applied_at};
 
     std::vector<MigrationState> list;
+    list.reserve(states.size());
     for (auto& [version, state] : states) list.push_back(std::move(state));
     return list;
 }
