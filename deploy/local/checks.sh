@@ -6,6 +6,7 @@ check_shellcheck   every script passes shellcheck
 check_co_await     every co_await stands alone in its statement
 check_parser       untrusted JSON goes through the one front door of libcore/json
 check_sql          SQL stands in libcore/postgres and migrations only
+check_suites       every suite of tests/CMakeLists.txt is run
 check_pure_domain  libcore/domain does no input or output and knows no thread
 END
 }
@@ -51,6 +52,10 @@ check_sql() {
   sources libcore services | grep -v '^libcore/postgres/' | xargs -r grep -nE \
     '\b(SELECT|INSERT INTO|DELETE FROM|CREATE (TABLE|INDEX)|ALTER TABLE|TRUNCATE)\b|\bUPDATE [a-z_]+ SET\b' |
     grep -vE '^[^:]+:[0-9]+:[[:space:]]*//'
+}
+
+check_suites() {
+  sed -n 's/^tidings_test(\([a-z_]*\) .*/\1/p' tests/CMakeLists.txt | grep -vxF -f <(suites | awk '{ print $2 }')
 }
 
 check_pure_domain() {

@@ -8,6 +8,7 @@ suites() {
   release  system_test    1         always
   asan     domain_test    2         always
   asan     json_test      2         always
+  asan     oracle_test    2         always
   asan     http_test      2         always
   asan     postgres_test  2         always
   asan     rabbitmq_test  2         always
