@@ -8,31 +8,28 @@ namespace postgres {
 
 namespace {
 
-#define KEY_COLUMNS                                                                                      \
-    "name, prefix, encode(secret_sha256, 'hex'), array_to_string(scopes, ' '), expires_at, revoked_at, " \
+#define KEY_COLUMNS                                                                                       \
+    " name, prefix, encode(secret_sha256, 'hex'), array_to_string(scopes, ' '), expires_at, revoked_at, " \
     "last_used_at"
 
-constexpr Statement insert_statement{
-    "api_key_insert",
-    "INSERT INTO api_keys (id, name, prefix, secret_sha256, scopes, expires_at) "
-    "VALUES ($1, $2, $3, decode($4, 'hex'), $5, $6)"};
+constexpr Statement insert_statement{"api_key_insert", R"sql(
+    INSERT INTO api_keys (id, name, prefix, secret_sha256, scopes, expires_at)
+    VALUES ($1, $2, $3, decode($4, 'hex'), $5, $6))sql"};
 
 constexpr Statement all_statement{"api_keys_all",
-                                  "SELECT " KEY_COLUMNS " FROM api_keys ORDER BY created_at, id"};
+                                  "SELECT" KEY_COLUMNS " FROM api_keys ORDER BY created_at, id"};
 
-constexpr Statement live_statement{"api_keys_live",
-                                   "SELECT " KEY_COLUMNS
-                                   " FROM api_keys WHERE revoked_at IS NULL "
-                                   "AND (expires_at IS NULL OR expires_at > clock_timestamp())"};
+constexpr Statement live_statement{"api_keys_live", "SELECT" KEY_COLUMNS R"sql(
+    FROM api_keys
+    WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp()))sql"};
 
 constexpr Statement revoke_statement{
     "api_key_revoke",
     "UPDATE api_keys SET revoked_at = clock_timestamp() WHERE prefix = $1 AND revoked_at IS NULL"};
 
-constexpr Statement touch_statement{
-    "api_keys_touch",
-    "UPDATE api_keys SET last_used_at = clock_timestamp() WHERE prefix = ANY ($1) "
-    "AND (last_used_at IS NULL OR last_used_at < clock_timestamp() - interval '1 minute')"};
+constexpr Statement touch_statement{"api_keys_touch", R"sql(
+    UPDATE api_keys SET last_used_at = clock_timestamp()
+    WHERE prefix = ANY ($1) AND (last_used_at IS NULL OR last_used_at < clock_timestamp() - interval '1 minute'))sql"};
 
 /// Scopes hold no spaces.
 std::vector<std::string> words(const std::string& text) {

@@ -8,18 +8,17 @@ namespace postgres {
 
 namespace {
 
-constexpr Statement select_statement{
-    "user_messages",
-    "SELECT id, user_id, message_type, delivery_date, timezone, "
-    "to_char(scheduled_send_time AT TIME ZONE timezone, 'YYYY-MM-DD\"T\"HH24:MI:SS'), scheduled_send_time, "
-    "due_at, "
-    "status, attempt, failures, in_doubt, civil_rule, message_content, actual_send_time, api_response_code, "
-    "error_message "
-    "FROM message_logs "
-    "WHERE user_id = $1 AND ($2::text IS NULL OR status = $2) "
-    "AND (delivery_date, id) < (coalesce($3::date, 'infinity'), coalesce($4, "
-    "'ffffffff-ffff-ffff-ffff-ffffffffffff')) "
-    "ORDER BY delivery_date DESC, id DESC LIMIT $5"};
+constexpr Statement select_statement{"user_messages", R"sql(
+    SELECT id, user_id, message_type, delivery_date, timezone,
+           to_char(scheduled_send_time AT TIME ZONE timezone, 'YYYY-MM-DD"T"HH24:MI:SS'), scheduled_send_time, due_at,
+           status, attempt, failures, in_doubt, civil_rule, message_content, actual_send_time, api_response_code,
+           error_message
+    FROM message_logs
+    WHERE user_id = $1 AND ($2::text IS NULL OR status = $2)
+      AND (delivery_date, id) < (coalesce($3::date, 'infinity'),
+                                 coalesce($4::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+    ORDER BY delivery_date DESC, id DESC
+    LIMIT $5)sql"};
 
 domain::Status read_status(std::string_view text) {
     const auto status = domain::parse_status(text);

@@ -6,8 +6,8 @@ namespace postgres {
 
 namespace {
 
-#define USER_COLUMNS                                                                               \
-    "id, first_name, last_name, email, timezone, birthday_date, anniversary_date, location_city, " \
+#define USER_COLUMNS                                                                                \
+    " id, first_name, last_name, email, timezone, birthday_date, anniversary_date, location_city, " \
     "location_country, external_id, opted_out, created_at, updated_at, deleted_at"
 
 domain::User read_user(const Row& row) {
@@ -48,24 +48,24 @@ domain::Error duplicate(const DatabaseError& error) {
     throw;
 }
 
-constexpr Statement insert_statement{
-    "user_insert",
-    "INSERT INTO users (id, first_name, last_name, email, timezone, birthday_date, anniversary_date, "
-    "location_city, "
-    "location_country, external_id, opted_out) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) "
-    "RETURNING " USER_COLUMNS};
+constexpr Statement insert_statement{"user_insert", R"sql(
+    INSERT INTO users (id, first_name, last_name, email, timezone, birthday_date, anniversary_date, location_city,
+                       location_country, external_id, opted_out)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    RETURNING)sql" USER_COLUMNS};
 
 constexpr Statement find_statement{"user_find",
-                                   "SELECT " USER_COLUMNS " FROM users WHERE id = $1 AND deleted_at IS NULL"};
+                                   "SELECT" USER_COLUMNS " FROM users WHERE id = $1 AND deleted_at IS NULL"};
 
 constexpr Statement lock_statement{
-    "user_lock", "SELECT " USER_COLUMNS " FROM users WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE"};
+    "user_lock", "SELECT" USER_COLUMNS " FROM users WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE"};
 
-constexpr Statement update_statement{
-    "user_update",
-    "UPDATE users SET first_name = $2, last_name = $3, email = $4, timezone = $5, birthday_date = $6, "
-    "anniversary_date = $7, location_city = $8, location_country = $9, external_id = $10, opted_out = $11 "
-    "WHERE id = $1 AND deleted_at IS NULL RETURNING " USER_COLUMNS};
+constexpr Statement update_statement{"user_update", R"sql(
+    UPDATE users SET first_name = $2, last_name = $3, email = $4, timezone = $5, birthday_date = $6,
+                     anniversary_date = $7, location_city = $8, location_country = $9, external_id = $10,
+                     opted_out = $11
+    WHERE id = $1 AND deleted_at IS NULL
+    RETURNING)sql" USER_COLUMNS};
 
 constexpr Statement delete_statement{
     "user_delete", "UPDATE users SET deleted_at = app_now() WHERE id = $1 AND deleted_at IS NULL"};

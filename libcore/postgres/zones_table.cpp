@@ -6,10 +6,10 @@ namespace postgres {
 
 namespace {
 
-constexpr Statement names_statement{
-    "zone_names",
-    "SELECT name FROM pg_timezone_names "
-    "WHERE name NOT LIKE 'posix/%' AND name NOT IN ('localtime', 'Factory', 'posixrules') ORDER BY name"};
+constexpr Statement names_statement{"zone_names", R"sql(
+    SELECT name FROM pg_timezone_names
+    WHERE name NOT LIKE 'posix/%' AND name NOT IN ('localtime', 'Factory', 'posixrules')
+    ORDER BY name)sql"};
 
 constexpr Statement today_statement{"latest_today",
                                     "SELECT (app_now() AT TIME ZONE interval '14 hours')::date"};

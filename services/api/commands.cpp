@@ -64,7 +64,7 @@ int create_key(const Settings& settings, const Arguments& arguments) {
     postgres::insert_api_key(pool, new_uuid(), key.row);
     // The key alone goes to stdout, for scripts.
     fmt::print("{}\n", key.text);
-    fmt::print(stderr, "This key is shown only now. To take it back: api-svc keys revoke {}\n",
+    fmt::print(stderr, "This key is shown only now. To take it back: api-svc keys revoke --prefix {}\n",
                key.row.prefix);
     return runtime::exit_ok;
 }

@@ -1,19 +1,16 @@
 // api-svc: users and their messages over HTTP.
 
-#include <cstdio>
 #include <exception>
 
-#include "libcore/postgres/migrator.hpp"
 #include "libcore/postgres/pool.hpp"
-#include "libcore/postgres/zones_table.hpp"
 #include "libcore/runtime/command_line.hpp"
 #include "libcore/runtime/http_server.hpp"
 #include "libcore/runtime/log.hpp"
 #include "libcore/runtime/ops_server.hpp"
 #include "libcore/runtime/stop_signal.hpp"
+#include "libcore/service/database.hpp"
 #include "services/api/application.hpp"
 #include "services/api/commands.hpp"
-#include "services/api/database_metrics.hpp"
 #include "services/api/settings.hpp"
 
 namespace {
@@ -25,9 +22,9 @@ int serve(const api::Settings& settings) {
     const log::Session log_session(settings.log);
     runtime::Registry registry("api-svc");
 
-    postgres::Pool pool(settings.pool, api::observe_database(registry));
-    api::watch_pool(registry, pool);
-    postgres::check_schema(pool);
+    postgres::Pool pool(settings.pool, service::measure_database(registry));
+    service::show_pool(registry, pool);
+    if (!service::wait_for_database(pool, settings.app_env, stop.token())) return runtime::exit_ok;
     api::Reference reference(pool, registry);
     if (settings.keys_required && reference.current()->keys.empty()) {
         log::fatal("no key configured: make one with 'api-svc keys create'");
@@ -37,10 +34,9 @@ int serve(const api::Settings& settings) {
     api::Application application(pool, reference, registry, settings.keys_required);
     runtime::HttpServer server(settings.http,
                                [&](const auto& request) { return application.handle(request); });
-    const auto database_answers = [&] { return postgres::latest_today(pool), runtime::CheckResult(); };
     runtime::OpsServer ops(
         settings.ops,
-        {.registry = registry, .stopping = stop.token(), .checks = {{"database", database_answers}}});
+        {.registry = registry, .stopping = stop.token(), .checks = {service::database_check(pool)}});
     log::info("serving", {{"port", server.port()}, {"ops_port", ops.port()}});
 
     stop.wait();

@@ -13,8 +13,9 @@
 namespace api {
 
 struct Settings {
+    runtime::AppEnv app_env = runtime::AppEnv::production;
     runtime::log::Options log;
-    std::chrono::milliseconds grace;
+    std::chrono::milliseconds grace{};
     postgres::PoolSettings pool;
     std::string unpooled_url;  ///< for migrations
     runtime::HttpServer::Settings http;
