@@ -43,10 +43,6 @@ void Breaker::failed(Clock::time_point now, bool outage) {
     if (open_until_ || outages_ >= policy_.outages_in_a_row || too_many_failures(now)) open(now);
 }
 
-void Breaker::abandoned() {
-    in_flight_ = std::max(0, in_flight_ - 1);
-}
-
 Breaker::State Breaker::state(Clock::time_point now) const {
     if (!open_until_) return State::closed;
     return now < *open_until_ ? State::open : State::half_open;

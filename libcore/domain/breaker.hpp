@@ -23,15 +23,13 @@ public:
 
     explicit Breaker(BreakerPolicy policy = {}) : policy_(policy) {}
 
-    /// Whether a call may start now. Every call that was let through is followed by exactly one `succeeded`,
-    /// `failed` or `abandoned`. Half open lets one
+    /// Whether a call may start now. Every call that was let through is followed by exactly one `succeeded`
+    /// or `failed`. Half open lets one
     /// probe through, and after each success twice as many at once.
     bool may_call(Clock::time_point now);
     void succeeded(Clock::time_point now);
     /// `outage`: the other side is away, as opposed to answering with an error.
     void failed(Clock::time_point now, bool outage);
-    /// The call was let through and then not made.
-    void abandoned();
 
     State state(Clock::time_point now) const;
     /// When an open circuit lets its probe through.

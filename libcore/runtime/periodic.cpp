@@ -50,6 +50,11 @@ void Periodic::stop() {
     thread_.request_stop();
 }
 
+void Periodic::join() {
+    stop();
+    if (thread_.joinable()) thread_.join();
+}
+
 milliseconds Periodic::since_success() const {
     return std::chrono::floor<milliseconds>(steady_clock::now() - last_success_.load());
 }

@@ -38,6 +38,8 @@ public:
     void wake();
     /// No further round begins. Does not wait. Any thread.
     void stop();
+    /// Stops and waits for the round in progress. Waking it afterwards is allowed and does nothing.
+    void join();
     /// Time since a round last succeeded, or since the start. Any thread.
     std::chrono::milliseconds since_success() const;
     const std::string& name() const { return name_; }

@@ -97,14 +97,6 @@ TEST_CASE("after the probe the circuit widens with each success until it is clos
     CHECK(t.state() == State::closed);
 }
 
-TEST_CASE("a call that was abandoned makes room for the next probe") {
-    Timeline t = opened();
-    t.now += 30s;
-    REQUIRE(t.breaker.may_call(t.now));
-    t.breaker.abandoned();
-    CHECK(t.breaker.may_call(t.now));
-}
-
 TEST_CASE("a late answer from before the circuit opened does not close it") {
     Timeline t;
     REQUIRE(t.breaker.may_call(t.now));

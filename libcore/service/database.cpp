@@ -1,0 +1,133 @@
+#include "libcore/service/database.hpp"
+
+#include <map>
+#include <mutex>
+
+#include "libcore/postgres/clock_table.hpp"
+#include "libcore/postgres/migrator.hpp"
+#include "libcore/runtime/log.hpp"
+#include "libcore/runtime/stop_signal.hpp"
+
+namespace service {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string_view to_string(postgres::Observation::Outcome outcome) {
+    switch (outcome) {
+        case postgres::Observation::Outcome::done:
+            return "done";
+        case postgres::Observation::Outcome::failed:
+            return "failed";
+        case postgres::Observation::Outcome::timed_out:
+            return "timed_out";
+        case postgres::Observation::Outcome::connection_lost:
+            return "connection_lost";
+    }
+    std::abort();
+}
+
+// Histograms by statement and outcome, made at their first use: the statements are constants of the program,
+// so there are few, and the lock is short.
+class QueryTimes {
+public:
+    explicit QueryTimes(runtime::Registry& registry)
+        : registry_(registry),
+          acquire_(registry.histogram("db_pool_acquire_duration_seconds",
+                                      "Time until a connection of the pool was lent")) {}
+
+    void count(const postgres::Observation& seen) {
+        const double seconds = std::chrono::duration<double>(seen.duration).count();
+        switch (seen.kind) {
+            case postgres::Observation::Kind::acquire:
+                return acquire_.Observe(seconds);
+            case postgres::Observation::Kind::statement:
+                return of(seen).Observe(seconds);
+            case postgres::Observation::Kind::connect:
+            case postgres::Observation::Kind::transaction:
+                return;
+        }
+    }
+
+private:
+    prometheus::Histogram& of(const postgres::Observation& seen) {
+        const std::lock_guard lock(mutex_);
+        auto& histogram = times_[{seen.name, seen.outcome}];
+        if (!histogram) {
+            histogram = &registry_.histogram(
+                "database_query_duration_seconds", "Time of one statement, as its caller saw it",
+                {{"statement", std::string(seen.name)}, {"outcome", std::string(to_string(seen.outcome))}});
+        }
+        return *histogram;
+    }
+
+    runtime::Registry& registry_;
+    prometheus::Histogram& acquire_;
+    std::mutex mutex_;
+    std::map<std::pair<std::string_view, postgres::Observation::Outcome>, prometheus::Histogram*> times_;
+};
+
+}  // namespace
+
+postgres::PoolSettings read_database_settings(runtime::Environment& environment,
+                                              const std::string& application, PoolSize size) {
+    postgres::PoolSettings settings;
+    settings.connection.url = environment.required_url("DATABASE_URL");
+    settings.connection.application_name = application;
+    settings.connection.connect_timeout = environment.duration("DB_CONNECT_TIMEOUT", 10s, 100ms, 60s);
+    settings.connection.statement_timeout = environment.duration("DB_STATEMENT_TIMEOUT", 15s, 100ms, 10min);
+    settings.connection.query_deadline = settings.connection.statement_timeout + 1s;
+    settings.max = environment.integer("DB_POOL_MAX", size.max, 1, 500);
+    settings.min = environment.integer("DB_POOL_MIN", size.min, 0, 500);
+    settings.acquire_timeout = environment.duration("DB_ACQUIRE_TIMEOUT", 3s, 10ms, 5min);
+    settings.idle_timeout = environment.duration("DB_IDLE_TIMEOUT", 30s, 1s, 1h);
+    settings.lifetime = environment.duration("DB_LIFETIME", 30min, 1s, 24h);
+    if (settings.min > settings.max) environment.reject("DB_POOL_MIN", "is above DB_POOL_MAX");
+    return settings;
+}
+
+postgres::Observe measure_database(runtime::Registry& registry) {
+    return [times = std::make_shared<QueryTimes>(registry)](const postgres::Observation& seen) {
+        times->count(seen);
+    };
+}
+
+void show_pool(runtime::Registry& registry, const postgres::Pool& pool) {
+    const auto show = [&](const char* state, int postgres::PoolState::*count) {
+        registry.sampled_gauge("db_pool_size", "Connections of the pool, and threads waiting for one",
+                               {{"state", state}}, [&pool, count] { return pool.state().*count; });
+    };
+    show("total", &postgres::PoolState::total);
+    show("idle", &postgres::PoolState::idle);
+    show("active", &postgres::PoolState::active);
+    show("waiting", &postgres::PoolState::waiting);
+    registry.sampled_gauge("db_pool_max", "Connections the pool may have", {},
+                           [&pool] { return pool.state().max; });
+}
+
+bool wait_for_database(postgres::Pool& pool, runtime::AppEnv app_env, const std::stop_token& stop) {
+    runtime::log::RateLimit limit(5s);
+    while (!stop.stop_requested()) {
+        try {
+            postgres::check_schema(pool);
+            if (app_env == runtime::AppEnv::production && postgres::clock_is_shifted(pool)) {
+                throw std::runtime_error("app_clock has a row: time is shifted, which production refuses");
+            }
+            return true;
+        } catch (const postgres::DatabaseError& error) {
+            if (limit.pass()) runtime::log::warn("waiting for the database", {{"reason", error.what()}});
+        }
+        runtime::sleep_until_stop(stop, 500ms);
+    }
+    return false;
+}
+
+runtime::Check database_check(postgres::Pool& pool) {
+    return {"database", [&pool] {
+                postgres::ping(pool);
+                return runtime::CheckResult{};
+            }};
+}
+
+}  // namespace service

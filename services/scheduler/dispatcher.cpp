@@ -1,0 +1,82 @@
+#include "services/scheduler/dispatcher.hpp"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "libcore/json/delivery.hpp"
+#include "libcore/runtime/log.hpp"
+
+namespace scheduler {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// Larger batches gain nothing in PostgreSQL, and hold their rows locked for longer.
+constexpr int batch_size = 500;
+constexpr auto confirm_timeout = 2s;
+// Bounds the lateness that dispatching adds when nothing was due before.
+constexpr auto idle_pause = 50ms;
+constexpr auto look_every = 500ms;
+
+}  // namespace
+
+Dispatcher::Dispatcher(postgres::Pool& pool, runtime::Registry& registry, const rabbitmq::Settings& broker,
+                       int high_water)
+    : pool_(pool),
+      publisher_(broker),
+      high_water_(high_water),
+      queued_(registry.counter("messages_dispatched_total", "Messages whose hint the broker has confirmed")),
+      postponed_(registry.counter("messages_postponed_total", "Due messages moved to the end of a pause")),
+      missed_(registry.counter("messages_missed_total", "Messages later than their type allows")),
+      unknown_(registry.counter("messages_unknown_total",
+                                "Messages left to a person: the provider may have them")),
+      depth_gauge_(registry.gauge("queue_depth", "Hints in the deliveries queue that no worker holds")),
+      consumers_gauge_(registry.gauge("queue_consumers", "Workers that consume the deliveries queue")) {}
+
+std::chrono::milliseconds Dispatcher::run_once() {
+    const int limit = std::min(batch_size, room());
+    if (limit <= 0) return idle_pause;
+    const auto report = postgres::dispatch(
+        pool_, limit, [this](std::span<const domain::Delivery> deliveries) { publish(deliveries); });
+    room_ -= report.queued;
+    queued_.Increment(report.queued);
+    postponed_.Increment(report.postponed);
+    missed_.Increment(report.missed);
+    unknown_.Increment(report.unknown);
+    if (report.missed + report.unknown > 0) {
+        runtime::log::error("messages are later than their type allows",
+                            {{"missed", report.missed}, {"unknown", report.unknown}});
+    }
+    if (report.total() > 0) return 0ms;
+    publisher_.keep_alive();
+    return idle_pause;
+}
+
+bool Dispatcher::queue_is_shallow() const {
+    const int depth = depth_;
+    return publisher_.connected() && depth >= 0 && depth < high_water_ / 2;
+}
+
+int Dispatcher::room() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - looked_at_ < look_every && (room_ > 0 || now - looked_at_ < idle_pause)) return room_;
+    depth_ = -1;
+    const auto depth = publisher_.depth(confirm_timeout);
+    looked_at_ = now;
+    depth_ = static_cast<int>(depth.ready);
+    depth_gauge_.Set(depth.ready);
+    consumers_gauge_.Set(depth.consumers);
+    room_ = high_water_ - depth_;
+    return room_;
+}
+
+void Dispatcher::publish(std::span<const domain::Delivery> deliveries) {
+    std::vector<std::string> bodies;
+    bodies.reserve(deliveries.size());
+    for (const domain::Delivery& delivery : deliveries) bodies.push_back(json::encode(delivery));
+    publisher_.publish(bodies, confirm_timeout);
+}
+
+}  // namespace scheduler

@@ -1,0 +1,29 @@
+// The planning pass: creates the coming messages up to the horizon.
+#pragma once
+
+#include <chrono>
+#include <stop_token>
+
+#include "libcore/postgres/pool.hpp"
+#include "libcore/runtime/metrics.hpp"
+
+namespace scheduler {
+
+class Planner {
+public:
+    Planner(postgres::Pool& pool, runtime::Registry& registry, std::chrono::milliseconds horizon,
+            std::stop_token stop);
+
+    /// Plans every unit that is due, and returns the pause before the next look. Ends early when stop is
+    /// requested: every chunk has been committed.
+    std::chrono::milliseconds run_once();
+
+private:
+    postgres::Pool& pool_;
+    const std::chrono::milliseconds horizon_;
+    const std::stop_token stop_;
+    prometheus::Counter& messages_;
+    prometheus::Counter& units_;
+};
+
+}  // namespace scheduler

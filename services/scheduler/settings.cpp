@@ -1,0 +1,30 @@
+#include "services/scheduler/settings.hpp"
+
+#include "libcore/service/broker.hpp"
+#include "libcore/service/database.hpp"
+#include "libcore/service/process.hpp"
+
+namespace scheduler {
+
+using namespace std::chrono_literals;
+
+Settings read_settings(runtime::Environment& environment) {
+    Settings settings;
+    settings.app_env = environment.app_env();
+    settings.log = service::read_log_options(environment, "scheduler-svc");
+    settings.database = service::read_database_settings(environment, "scheduler-svc", {.max = 4, .min = 1});
+    // A plan cached while a partition was empty must not scan it once it is full.
+    settings.database.connection.session = {{"enable_seqscan", "off"}, {"jit", "off"}};
+    settings.broker = service::read_broker_settings(environment, "scheduler-svc");
+    settings.queue_high_water = environment.integer("QUEUE_HIGH_WATER", 10'000, 1, 1'000'000);
+    // At most 26 hours: a change of a user plans 28 hours ahead, and the two must overlap.
+    settings.plan_horizon = environment.duration("PLAN_HORIZON", 26h, 1min, 26h);
+    settings.lease = service::read_lease(environment);
+    settings.lost_after = environment.duration("QUEUE_LOST_AFTER", 15min, 1s, 24h);
+    settings.in_doubt = service::read_in_doubt(environment);
+    settings.ops = service::read_ops_settings(environment, 9101);
+    settings.shutdown_grace = service::read_shutdown_grace(environment);
+    return settings;
+}
+
+}  // namespace scheduler

@@ -1,0 +1,231 @@
+#include "services/worker/lanes.hpp"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "libcore/http/connection.hpp"
+#include "libcore/runtime/log.hpp"
+#include "services/worker/provider.hpp"
+
+namespace worker {
+
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+
+namespace {
+
+// More would be claimed far ahead of what one batch of outcomes records.
+constexpr int max_backlog = 1'000;
+// A pause up to this long is waited for with the lease in hand; a longer one is not worth holding it.
+constexpr auto short_pause = 2s;
+constexpr auto longest_pause = 60s;
+
+template <class Duration>
+std::chrono::milliseconds in_milliseconds(Duration duration) {
+    return std::chrono::ceil<std::chrono::milliseconds>(duration);
+}
+
+domain::Instant wall_clock() {
+    return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
+
+}  // namespace
+
+// Pointers and values only: the frame outlives nothing it refers to but the Lanes, which wait for it.
+asio::awaitable<void> run_lane(Lanes* lanes, std::shared_ptr<http::Origin> origin) {
+    http::Connection connection(origin);
+    asio::steady_timer timer(lanes->io_);
+    boost::system::error_code ignored;
+    for (;;) {
+        std::optional<Job> job = lanes->next_job();
+        if (!job && lanes->draining_) co_return;
+        if (!job) {
+            timer.expires_at(Clock::time_point::max());
+            lanes->idle_.push_back(&timer);
+            co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+            continue;
+        }
+        Lanes::Decision decision = lanes->decide(*job);
+        while (decision.kind == Lanes::Decision::Kind::wait) {
+            timer.expires_after(decision.delay);
+            co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+            decision = lanes->decide(*job);
+        }
+        if (decision.kind == Lanes::Decision::Kind::give_back) {
+            lanes->give_back(std::move(*job), decision.delay);
+            continue;
+        }
+        const Clock::time_point sent_at = Clock::now();
+        http::Request request = lanes->request_for(*job);
+        const http::Answer answer =
+            co_await connection.send(std::move(request), sent_at + lanes->provider_.timeout);
+        lanes->answered(std::move(*job), answer, sent_at);
+    }
+}
+
+Lanes::Lanes(const Settings& settings, runtime::Registry& registry, Ports ports)
+    : provider_(settings.provider),
+      lane_count_(settings.lanes),
+      lease_(settings.lease),
+      retry_{.in_doubt = settings.in_doubt},
+      ports_(std::move(ports)),
+      work_(io_.get_executor()),
+      // Nothing is known yet: claim little at first.
+      seconds_per_job_(std::chrono::duration<double>(settings.provider.timeout).count() / 10),
+      duration_(
+          registry.histogram("delivery_duration_seconds", "Time from the request to the provider's answer")),
+      in_flight_(registry.gauge("deliveries_in_flight", "Requests waiting for the provider's answer")),
+      circuit_(registry.gauge("delivery_circuit_state", "0 closed, 1 half open, 2 open")) {
+    const auto origin = std::make_shared<http::Origin>(io_.get_executor(), provider_.url, provider_.ca_file);
+    for (int i = 0; i < lane_count_; ++i) {
+        // A lane that ends by an exception is a bug: let it end the process, not shrink the worker.
+        asio::co_spawn(io_, run_lane(this, origin), [](std::exception_ptr error) {
+            if (error) std::rethrow_exception(error);
+        });
+    }
+    thread_ = std::jthread([this] { io_.run(); });
+}
+
+Lanes::~Lanes() {
+    drain();
+}
+
+void Lanes::drain() {
+    if (!thread_.joinable()) return;
+    asio::post(io_, [this] {
+        draining_ = true;
+        while (!waiting_.empty()) {
+            Job job = std::move(waiting_.front());
+            waiting_.pop_front();
+            give_back(std::move(job), 0ms);
+        }
+        for (asio::steady_timer* timer : std::exchange(idle_, {})) timer->cancel();
+        work_.reset();
+    });
+    thread_.join();
+}
+
+void Lanes::add(std::vector<Job> jobs) {
+    backlog_ += static_cast<int>(jobs.size());
+    asio::post(io_, [this, jobs = std::move(jobs)]() mutable { start(jobs); });
+}
+
+int Lanes::room() const {
+    // Half open, only the probe and the ramp will go through.
+    if (ramping_) return lane_count_ - backlog_;
+    const double startable =
+        std::chrono::duration<double>(lease_ - provider_.timeout).count() / seconds_per_job_;
+    const double wanted = std::min<double>(max_backlog, lane_count_ * startable);
+    return std::max(lane_count_, static_cast<int>(wanted)) - backlog_;
+}
+
+std::chrono::milliseconds Lanes::closed_for() const {
+    return std::max(0ms, in_milliseconds(closed_until_.load() - Clock::now()));
+}
+
+void Lanes::start(std::vector<Job>& jobs) {
+    for (Job& job : jobs) waiting_.push_back(std::move(job));
+    for (std::size_t woken = 0; woken < jobs.size() && !idle_.empty(); ++woken) {
+        idle_.back()->cancel();
+        idle_.pop_back();
+    }
+}
+
+std::optional<Job> Lanes::next_job() {
+    if (waiting_.empty()) return std::nullopt;
+    Job job = std::move(waiting_.front());
+    waiting_.pop_front();
+    return job;
+}
+
+Lanes::Decision Lanes::decide(const Job& job) {
+    const auto now = Clock::now();
+    const bool lease_too_short = job.lease_ends - now < provider_.timeout;
+    if (lease_too_short || draining_) return {Decision::Kind::give_back};
+    if (const auto closed = closed_for(); closed > 0ms) {
+        if (closed > short_pause) return {Decision::Kind::give_back, closed};
+        return {Decision::Kind::wait, closed};
+    }
+    if (!breaker_.may_call(now)) return {Decision::Kind::wait, 10ms};
+    in_flight_.Increment();
+    return {Decision::Kind::send};
+}
+
+http::Request Lanes::request_for(const Job& job) const {
+    return make_request(job.message, provider_.url.path, provider_.token);
+}
+
+void Lanes::answered(Job job, const http::Answer& raw, Clock::time_point sent_at) {
+    const auto now = Clock::now();
+    const double seconds = std::chrono::duration<double>(now - sent_at).count();
+    in_flight_.Decrement();
+    duration_.Observe(seconds);
+    seconds_per_job_ = 0.95 * seconds_per_job_ + 0.05 * std::max(seconds, 1e-5);
+
+    domain::Answer answer = interpret(raw);
+    const auto last_try = job.claimed_at - job.message.since_last_try.value_or(std::chrono::hours(24 * 365));
+    const domain::Past past{.failures = job.message.failures,
+                            .in_doubt = job.message.in_doubt,
+                            .provider_has_succeeded_since = last_success_ && *last_success_ >= last_try};
+    const double jitter = std::uniform_real_distribution(0.0, 1.0)(random_);
+    const domain::Outcome outcome = domain::decide(answer, past, retry_, jitter);
+
+    if (outcome.ending == domain::Ending::sent) {
+        last_success_ = now;
+        breaker_.succeeded(now);
+    } else if (answer.http_status >= 400 && answer.http_status < 500 && answer.http_status != 429) {
+        // This message is refused; the provider is well.
+        breaker_.succeeded(now);
+    } else {
+        breaker_.failed(now, domain::is_outage(answer));
+    }
+    if (answer.retry_after) {
+        paused_until_ =
+            std::max(paused_until_, now + std::min<Clock::duration>(*answer.retry_after, longest_pause));
+    }
+    publish_gate();
+
+    const auto finished_at = wall_clock();
+    postgres::Attempted attempted{
+        .message_id = job.message.message_id,
+        .delivery_date = job.message.delivery_date,
+        .attempt = job.message.attempt,
+        .outcome = outcome,
+        .http_status = answer.http_status,
+        .body = std::move(answer.body),
+        .error = std::move(answer.error),
+        .started_at = finished_at - std::chrono::duration_cast<std::chrono::microseconds>(now - sent_at),
+        .finished_at = finished_at};
+    ports_.finished({job.tag, std::move(job.message.message_type), std::move(attempted)});
+    job_done();
+}
+
+void Lanes::give_back(Job job, std::chrono::milliseconds delay) {
+    const std::string type = job.message.message_type;
+    ports_.finished({job.tag, type, GivenBack{std::move(job.message), delay}});
+    job_done();
+}
+
+void Lanes::job_done() {
+    // Half, so that the next claim is worth its transaction.
+    const int backlog = --backlog_;
+    if (room() >= backlog) ports_.hungry();
+}
+
+void Lanes::publish_gate() {
+    const auto now = Clock::now();
+    const auto state = breaker_.state(now);
+    const bool open = state == domain::Breaker::State::open;
+    if (open && closed_for() == 0ms) {
+        runtime::log::error("the provider's circuit opened", {{"seconds", 30}});
+    }
+    closed_until_ = std::max(paused_until_, open ? breaker_.opens_until() : Clock::time_point{});
+    ramping_ = state != domain::Breaker::State::closed;
+    circuit_.Set(open ? 2 : ramping_ ? 1 : 0);
+}
+
+}  // namespace worker

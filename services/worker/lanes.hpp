@@ -1,0 +1,102 @@
+// The delivery lanes: N coroutines on one thread, each with a kept-alive connection to the provider. They
+// share the circuit breaker and any pause that the provider asked for.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "libcore/domain/breaker.hpp"
+#include "libcore/domain/outcome.hpp"
+#include "libcore/http/exchange.hpp"
+#include "libcore/runtime/metrics.hpp"
+#include "services/worker/job.hpp"
+#include "services/worker/settings.hpp"
+
+namespace http {
+struct Origin;
+}
+
+namespace worker {
+
+class Lanes {
+public:
+    struct Ports {
+        std::function<void(Finished)> finished;  ///< called on the lanes' thread for each job, once
+        std::function<void()> hungry;            ///< called there when half of the room is free
+    };
+
+    Lanes(const Settings& settings, runtime::Registry& registry, Ports ports);
+    Lanes(const Lanes&) = delete;
+    Lanes& operator=(const Lanes&) = delete;
+    ~Lanes();
+
+    /// Gives back the jobs that have not started, and returns when the requests in flight are answered. No
+    /// job may be added after this.
+    void drain();
+
+    /// Any thread.
+    void add(std::vector<Job> jobs);
+
+    /// How many more jobs can start before their leases run short, at the provider's present pace. Any
+    /// thread.
+    int room() const;
+    /// How long nothing will be sent: the circuit is open or the provider asked for a pause. Any thread.
+    std::chrono::milliseconds closed_for() const;
+
+private:
+    friend boost::asio::awaitable<void> run_lane(Lanes* lanes, std::shared_ptr<http::Origin> origin);
+
+    /// What a lane should do with a job, decided each time it looks at it.
+    struct Decision {
+        enum class Kind { send, wait, give_back };
+        Kind kind;
+        std::chrono::milliseconds delay{0};
+    };
+
+    void start(std::vector<Job>& jobs);
+    std::optional<Job> next_job();
+    Decision decide(const Job& job);
+    http::Request request_for(const Job& job) const;
+    void answered(Job job, const http::Answer& answer, Clock::time_point sent_at);
+    void give_back(Job job, std::chrono::milliseconds delay);
+    void job_done();
+    void publish_gate();
+
+    const ProviderSettings provider_;
+    const int lane_count_;
+    const std::chrono::milliseconds lease_;
+    const domain::RetryPolicy retry_;
+    const Ports ports_;
+
+    boost::asio::io_context io_{1};
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+    std::deque<Job> waiting_;
+    std::vector<boost::asio::steady_timer*> idle_;  ///< one for each lane that has nothing to do
+    domain::Breaker breaker_;
+    Clock::time_point paused_until_{};
+    std::optional<Clock::time_point> last_success_;
+    bool draining_ = false;
+    std::minstd_rand random_{std::random_device{}()};
+
+    std::atomic<int> backlog_{0};  ///< jobs not finished
+    std::atomic<Clock::time_point> closed_until_{Clock::time_point{}};
+    std::atomic<bool> ramping_{false};
+    std::atomic<double> seconds_per_job_;
+
+    prometheus::Histogram& duration_;
+    prometheus::Gauge& in_flight_;
+    prometheus::Gauge& circuit_;
+    std::jthread thread_;
+};
+
+}  // namespace worker

@@ -1,0 +1,61 @@
+#include "services/worker/pipeline.hpp"
+
+#include "libcore/json/delivery.hpp"
+#include "libcore/runtime/log.hpp"
+
+namespace worker {
+
+Pipeline::Pipeline(const Settings& settings, postgres::Pool& pool, runtime::Registry& registry)
+    : malformed_(registry.counter("hints_total", "Queue messages by what became of them",
+                                  {{"result", "malformed"}})),
+      consumer_(settings.broker, settings.prefetch(),
+                [this](rabbitmq::Received received) { receive(std::move(received)); }),
+      recorder_(pool, consumer_, registry),
+      lanes_(settings, registry,
+             {.finished =
+                  [this](Finished finished) {
+                      if (recorder_.put(std::move(finished))) recording_.wake();
+                  },
+              .hungry =
+                  [this] {
+                      if (hints_.size() > 0) claiming_.wake();
+                  }}),
+      claimer_({pool, hints_, lanes_, consumer_, registry}, settings.lease),
+      recording_("recorder", registry, [this] { return recorder_.run_once(); }),
+      claiming_("claimer", registry, [this] { return claimer_.run_once(); }),
+      consuming_([this] { consumer_.run(); }) {}
+
+Pipeline::~Pipeline() {
+    stop();
+}
+
+void Pipeline::stop() {
+    if (!consuming_.joinable()) return;
+    consumer_.stop_consuming();
+    claiming_.join();
+    lanes_.drain();
+    recording_.join();
+    try {
+        recorder_.flush();
+    } catch (const std::exception& error) {
+        // Their leases will run out, and the scheduler takes them back as in doubt.
+        runtime::log::error("outcomes could not be recorded", {{"reason", error.what()}});
+    }
+    consumer_.stop();
+    consuming_.join();
+}
+
+void Pipeline::receive(rabbitmq::Received received) {
+    const auto delivery = json::decode_delivery(received.body);
+    if (!delivery) {
+        malformed_.Increment();
+        runtime::log::error("rejected a malformed queue message",
+                            {{"reason", delivery.errors().front().text}});
+        consumer_.reject(received.tag);
+        return;
+    }
+    hints_.put({received.tag, *delivery});
+    claiming_.wake();
+}
+
+}  // namespace worker

@@ -1,0 +1,48 @@
+// The worker as a whole: consumer → claimer → lanes → recorder → ack, and how it stops without dropping
+// anything.
+#pragma once
+
+#include <functional>
+#include <string_view>
+#include <thread>
+
+#include "libcore/postgres/pool.hpp"
+#include "libcore/rabbitmq/consumer.hpp"
+#include "libcore/runtime/metrics.hpp"
+#include "libcore/runtime/periodic.hpp"
+#include "services/worker/claimer.hpp"
+#include "services/worker/lanes.hpp"
+#include "services/worker/mailbox.hpp"
+#include "services/worker/recorder.hpp"
+#include "services/worker/settings.hpp"
+
+namespace worker {
+
+class Pipeline {
+public:
+    Pipeline(const Settings& settings, postgres::Pool& pool, runtime::Registry& registry);
+    Pipeline(const Pipeline&) = delete;
+    Pipeline& operator=(const Pipeline&) = delete;
+    ~Pipeline();
+
+    /// Takes no further work; what is claimed is sent or given back, recorded, and acked. Hints that were not
+    /// claimed return to the queue.
+    void stop();
+
+    bool connected() const { return consumer_.connected(); }
+
+private:
+    void receive(rabbitmq::Received received);
+
+    Mailbox<Hint> hints_;
+    prometheus::Counter& malformed_;
+    rabbitmq::Consumer consumer_;
+    Recorder recorder_;
+    Lanes lanes_;
+    Claimer claimer_;
+    runtime::Periodic recording_;
+    runtime::Periodic claiming_;
+    std::thread consuming_;
+};
+
+}  // namespace worker

@@ -1,0 +1,52 @@
+#include "services/worker/provider.hpp"
+
+#include "libcore/domain/text.hpp"
+#include "libcore/json/parser.hpp"
+#include "libcore/json/writer.hpp"
+
+namespace worker {
+
+namespace {
+
+constexpr std::size_t body_kept = 4096;
+
+// A 2xx is a success whatever the body, unless it is JSON that says otherwise.
+bool says_failure(const std::string& body) {
+    const auto document = json::parse(body);
+    if (!document) return false;
+    const json::Value* success = document->find("success");
+    return success && success->boolean() && !*success->boolean();
+}
+
+}  // namespace
+
+http::Request make_request(const postgres::Claimed& message, const std::string& path,
+                           const std::string& token) {
+    json::Writer body;
+    body.begin_object()
+        .member("email", message.recipient_email)
+        .member("message", message.content)
+        .end_object();
+    return {.target = path + "/send-email",
+            .body = body.take(),
+            .idempotency_key = message.idempotency_key,
+            .authorization = token.empty() ? "" : "Bearer " + token};
+}
+
+domain::Answer interpret(const http::Answer& answer) {
+    if (const auto* failure = std::get_if<http::Failure>(&answer)) {
+        return {
+            .kind = failure->written ? domain::Answer::Kind::no_answer : domain::Answer::Kind::not_sent,
+            .error = std::string(to_string(failure->kind)) + ": " + domain::clean_text(failure->text, 500)};
+    }
+    const auto& response = std::get<http::Response>(answer);
+    const bool success = response.status >= 200 && response.status < 300;
+    return {.kind = domain::Answer::Kind::responded,
+            .http_status = response.status,
+            .says_failure = success && says_failure(response.body),
+            .retry_after = response.retry_after,
+            .body = domain::clean_text(response.body, body_kept),
+            .error = success ? "" : "the provider answered " + std::to_string(response.status)};
+}
+
+}  // namespace worker

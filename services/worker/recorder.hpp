@@ -1,0 +1,46 @@
+// Writes what the lanes did to the ledger, in batches, and only then settles the hints.
+// `put` from the lanes' thread, `run_once` on one thread of its own.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "libcore/postgres/pool.hpp"
+#include "libcore/rabbitmq/consumer.hpp"
+#include "libcore/runtime/metrics.hpp"
+#include "services/worker/job.hpp"
+#include "services/worker/mailbox.hpp"
+
+namespace worker {
+
+class Recorder {
+public:
+    Recorder(postgres::Pool& pool, rabbitmq::Consumer& consumer, runtime::Registry& registry);
+
+    /// True when the recorder should look at once.
+    bool put(Finished finished);
+
+    std::chrono::milliseconds run_once();
+
+    /// Records what is left, at the end, as long as the database lets it.
+    void flush();
+
+private:
+    void record(const std::vector<Finished>& batch);
+    void record_attempts(const std::vector<Finished>& batch);
+    void give_back(const std::vector<Finished>& batch);
+    void count(const std::vector<postgres::Recorded>& recorded, std::size_t attempts);
+
+    postgres::Pool& pool_;
+    rabbitmq::Consumer& consumer_;
+    Mailbox<Finished> finished_;
+    Clock::time_point oldest_{};
+    std::map<domain::Status, prometheus::Counter*> outcomes_;
+    prometheus::Counter& superseded_;
+    prometheus::Counter& given_back_;
+    prometheus::Histogram& lateness_;
+};
+
+}  // namespace worker

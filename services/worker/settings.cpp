@@ -1,0 +1,57 @@
+#include "services/worker/settings.hpp"
+
+#include <algorithm>
+
+#include "libcore/service/broker.hpp"
+#include "libcore/service/database.hpp"
+#include "libcore/service/process.hpp"
+
+namespace worker {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+ProviderSettings read_provider(runtime::Environment& environment) {
+    ProviderSettings provider;
+    const std::string text = environment.required_url("PROVIDER_URL");
+    if (const auto url = http::parse_url(text)) {
+        provider.url = *url;
+    } else if (!text.empty()) {
+        environment.reject("PROVIDER_URL", "is not an http or https URL without user, query and fragment");
+    }
+    provider.token = environment.secret("PROVIDER_TOKEN").value_or("");
+    provider.ca_file = environment.text("PROVIDER_CA_FILE", "");
+    provider.timeout = environment.duration("PROVIDER_TIMEOUT", 10s, 50ms, 2min);
+    return provider;
+}
+
+}  // namespace
+
+std::uint16_t Settings::prefetch() const {
+    return static_cast<std::uint16_t>(std::clamp(lanes * 50, 100, 2'000));
+}
+
+Settings read_settings(runtime::Environment& environment) {
+    Settings settings;
+    settings.app_env = environment.app_env();
+    settings.log = service::read_log_options(environment, "worker-svc");
+    settings.database = service::read_database_settings(environment, "worker-svc", {.max = 4, .min = 1});
+    // A plan cached while a partition was empty must not scan it once it is full.
+    settings.database.connection.session = {{"enable_seqscan", "off"}, {"jit", "off"}};
+    // A hint may arrive before its dispatcher has committed: worth a short wait.
+    settings.database.connection.lock_timeout = 250ms;
+    settings.broker = service::read_broker_settings(environment, "worker-svc");
+    settings.provider = read_provider(environment);
+    settings.in_doubt = service::read_in_doubt(environment);
+    settings.lanes = environment.integer("QUEUE_CONCURRENCY", 5, 1, 256);
+    settings.lease = service::read_lease(environment);
+    if (settings.lease < 2 * settings.provider.timeout) {
+        environment.reject("DELIVERY_LEASE", "must be at least twice PROVIDER_TIMEOUT");
+    }
+    settings.ops = service::read_ops_settings(environment, 9102);
+    settings.shutdown_grace = service::read_shutdown_grace(environment);
+    return settings;
+}
+
+}  // namespace worker

@@ -1,0 +1,44 @@
+// The settings of worker-svc, read once at start.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "libcore/domain/outcome.hpp"
+#include "libcore/http/url.hpp"
+#include "libcore/postgres/pool.hpp"
+#include "libcore/rabbitmq/settings.hpp"
+#include "libcore/runtime/log.hpp"
+#include "libcore/runtime/ops_server.hpp"
+#include "libcore/runtime/settings.hpp"
+
+namespace worker {
+
+struct ProviderSettings {
+    http::Url url;
+    std::string token;    ///< empty: no Authorization header
+    std::string ca_file;  ///< empty: the system's roots
+    std::chrono::milliseconds timeout{10'000};
+};
+
+struct Settings {
+    runtime::AppEnv app_env = runtime::AppEnv::production;
+    runtime::log::Options log;
+    postgres::PoolSettings database;
+    rabbitmq::Settings broker;
+    ProviderSettings provider;
+    domain::InDoubt in_doubt = domain::InDoubt::resend;
+    int lanes = 5;
+    std::chrono::milliseconds lease{};
+    runtime::OpsServer::Settings ops;
+    std::chrono::milliseconds shutdown_grace{};
+
+    /// Hints in hand at once: enough to keep the lanes busy, few enough to leave work to other workers.
+    std::uint16_t prefetch() const;
+};
+
+/// What is wrong is recorded in the environment.
+Settings read_settings(runtime::Environment& environment);
+
+}  // namespace worker
