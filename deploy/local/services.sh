@@ -12,7 +12,7 @@ start_services() {
   create_api_key
   stop_surplus_replicas
 
-  daemon sink "$STATE/bin/$SINK_PROGRAM" --port "${PORT[sink]}"
+  daemon sink "$STATE/bin/$SINK_PROGRAM" --port "${PORT[sink]}" --token-file "$STATE/provider_token"
   service api api-svc "PORT=${PORT[api]}"
   for ((index = 1; index <= SCHEDULERS; index++)); do
     service "scheduler-$index" scheduler-svc
@@ -85,7 +85,8 @@ create_api_key() {
   local scopes=users:read,users:write,messages:read,messages:write,imports,admin
   [[ ! -s $STATE/api_key ]] || return 0
   (umask 077 && as_user "${SERVICE_ENVIRONMENT[@]}" "$STATE/bin/api-svc" keys create --name dev --scopes "$scopes" \
-    >"$STATE/api_key.new")
+    >"$STATE/api_key.new" 2>"$STATE/logs/keys.log") ||
+    { cat "$STATE/logs/keys.log" >&2 && die "no API key could be made in instance $INSTANCE"; }
   mv "$STATE/api_key.new" "$STATE/api_key"
 }
 
