@@ -115,9 +115,9 @@ private:
         std::string text;
         for (const auto& frame : frames_) {
             if (!frame.is_object) {
-                text += "[" + std::to_string(frame.array.size()) + "]";
+                text.append("[").append(std::to_string(frame.array.size())).append("]");
             } else {
-                text += (text.empty() ? "" : ".") + frame.key;
+                text.append(text.empty() ? "" : ".").append(frame.key);
             }
         }
         return text;
