@@ -14,7 +14,6 @@ RequestMetrics::RequestMetrics(runtime::Registry& registry)
         of.duration =
             &registry.histogram("http_request_duration_seconds",
                                 "Time from the request's last byte to its reply.", {{"route", of.route}});
-        if (known) counter(of, 200);
     }
 }
 
