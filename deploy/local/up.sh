@@ -57,12 +57,12 @@ summary() {
 }
 
 next_commands() {
-  local key="Authorization: Bearer \$(cat '$STATE/api_key')"
+  local key="Authorization: Bearer \$(cat '$STATE/api_key')" birthday
+  birthday=$(TZ=Europe/London date -d '15 hours' +%m-%d) # the date of the next 09:00 there
   say "Next:"
-  say "  create somebody whose birthday is tomorrow"
-  say "    curl --json '{\"firstName\":\"Ada\",\"lastName\":\"Byron\",\"email\":\"ada@example.org\"," \
-    "\"timezone\":\"Europe/London\",\"birthdayDate\":\"1990-$(date -d tomorrow +%m-%d)\"}'" \
-    "-H \"$key\" $(api_url)/api/v1/users"
+  say "  create somebody who is greeted at the next 09:00 in London"
+  say "    curl -H \"$key\" $(api_url)/api/v1/users --json '{\"firstName\": \"Ada\", \"lastName\": \"Byron\"," \
+    "\"email\": \"ada@example.org\", \"timezone\": \"Europe/London\", \"birthdayDate\": \"1990-$birthday\"}'"
   say "  see what is planned for them (their id is in the answer above)"
   say "    curl -H \"$key\" $(api_url)/api/v1/users/ID/messages"
   say "  look inside, then stop"
