@@ -61,7 +61,7 @@ fail_apt() {
 name_unavailable() {
   local package unavailable=()
   for package in "$@"; do
-    apt-cache policy "$package" | grep -q 'Candidate: [^(]' || unavailable+=("$package")
+    [[ $(apt-cache policy "$package") == *'Candidate: '[^\(]* ]] || unavailable+=("$package")
   done
   ((${#unavailable[@]} == 0)) ||
     die "no package source of this machine offers: ${unavailable[*]} (Tidings is built on Debian 12, bookworm, main)"

@@ -9,6 +9,7 @@ suites() {
   asan     domain_test    2         always
   asan     json_test      2         always
   asan     oracle_test    2         always
+  asan     demo_test      2         always
   asan     http_test      2         always
   asan     postgres_test  2         always
   asan     rabbitmq_test  2         always
