@@ -54,7 +54,7 @@ asio::awaitable<std::optional<Failure>> write_request(StatePtr state) {
 asio::awaitable<Answer> read_response(StatePtr state) {
     using Progress = ResponseReader::Progress;
     auto& [channel, reader, outgoing, idle_since] = *state;
-    reader.start_response();
+    reader.start();
     auto progress = Progress::incomplete;
     while (progress == Progress::incomplete) {
         const auto read = co_await read_some(channel, reader.space());
@@ -84,7 +84,6 @@ asio::awaitable<Answer> deliver(StatePtr state) {
         const bool again = !failure->written && failure->kind == Failure::Kind::reset;
         if (!again) co_return *failure;
     }
-    state->reader.start_connection();
     auto not_sent = co_await connect(state->channel);
     if (!not_sent) {
         not_sent = co_await write_request(state);

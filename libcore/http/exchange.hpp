@@ -11,11 +11,11 @@ namespace http {
 
 /// A POST. `target` stands on the request line as it is. Empty fields send no header.
 struct Request {
-    std::string target;
-    std::string body;
+    std::string target = {};
+    std::string body = {};
     std::string content_type = "application/json";
-    std::string idempotency_key;
-    std::string authorization;
+    std::string idempotency_key = {};
+    std::string authorization = {};
 };
 
 struct Response {

@@ -17,13 +17,15 @@ constexpr std::size_t longest_buffer = longest_header + 2 * read_size;
 
 ResponseReader::ResponseReader() : buffer_(longest_buffer) {
     buffer_.reserve(read_size);
+    await_header();
 }
 
-void ResponseReader::start_connection() {
+void ResponseReader::start() {
     buffer_.clear();
+    await_header();
 }
 
-void ResponseReader::start_response() {
+void ResponseReader::await_header() {
     parser_.emplace();
     parser_->eager(true);
     parser_->header_limit(longest_header);
@@ -55,7 +57,7 @@ ResponseReader::Progress ResponseReader::parse() {
     }
     const bool informational = parser_->is_done() && parser_->get().result_int() / 100 == 1;
     if (informational) {
-        start_response();
+        await_header();
         return parse();
     }
     // What the parser cannot consume must still fit beside the next read.

@@ -52,12 +52,11 @@ class ResponseReader {
 public:
     enum class Progress { incomplete, complete, malformed };
 
+    /// Ready for the first response.
     ResponseReader();
 
-    /// Forgets everything: the bytes to come are the first of a response on a new connection.
-    void start_connection();
-    /// The bytes to come, and those already here, are the next response of the same connection.
-    void start_response();
+    /// Forgets everything: the bytes to come are another response.
+    void start();
 
     /// Where the next bytes go.
     boost::asio::mutable_buffer space();
@@ -74,6 +73,7 @@ public:
 private:
     using Parser = boost::beast::http::response_parser<CutBody>;
 
+    void await_header();
     Progress parse();
     Progress progress();
 

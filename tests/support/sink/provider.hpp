@@ -17,7 +17,7 @@ struct Policy {
     /// nothing goes out. Otherwise every request delivers.
     bool idempotent = true;
     /// The bearer token every request must carry; empty asks for none.
-    std::string token;
+    std::string token = {};
     /// When the ledger holds so many requests the next are answered with 507, so that none goes unrecorded.
     std::size_t capacity = 4'000'000;
 };

@@ -1,12 +1,10 @@
 #include "tests/support/sink/sink.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <future>
 #include <set>
 #include <stdexcept>
@@ -44,6 +42,8 @@ struct Sink::Server {
 
     Provider provider;
     asio::io_context io{1};
+    /// The thread goes on in an outage, when there is nothing to wait for.
+    asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
     tcp::endpoint endpoint;
     tcp::acceptor acceptor;
     asio::steady_timer outage{io};
