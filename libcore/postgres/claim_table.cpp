@@ -9,13 +9,15 @@ namespace postgres {
 
 namespace {
 
-// Lock, then look. In one statement a row that had to be waited for would be compared, new, with the user as
-// they were before the wait.
+// Lock, then look: by key alone, so that this waits for a dispatcher that has published and not committed
+// yet. And in a statement of its own: after a wait, one statement would compare the new row with the user of
+// before the wait.
 constexpr Statement lock_hinted{"lock_hinted", R"sql(
-    SELECT m.id, m.delivery_date, m.user_id, clock_timestamp() - (m.lease_until - $6::interval)
+    SELECT m.id, m.delivery_date, m.user_id, clock_timestamp() - (m.lease_until - $6::interval),
+           m.status = 'QUEUED' AND m.attempt = hint.attempt
     FROM unnest($1::uuid[], $2::date[], $3::integer[]) AS hint(id, delivery_date, attempt)
     JOIN message_logs m ON m.id = hint.id AND m.delivery_date = hint.delivery_date
-    WHERE m.delivery_date BETWEEN $4 AND $5 AND m.status = 'QUEUED' AND m.attempt = hint.attempt
+    WHERE m.delivery_date BETWEEN $4 AND $5
     ORDER BY m.delivery_date, m.id
     FOR NO KEY UPDATE OF m)sql"};
 
@@ -100,7 +102,10 @@ std::vector<Locked> lock(Transaction& transaction, std::span<const domain::Deliv
     const Rows rows =
         transaction.run(lock_hinted, ids_of(hints), dates, attempts_of(hints), first, last, lease);
     for (const Row row : rows) {
-        locked.push_back({row.get<domain::Uuid>(0), row.get<domain::Date>(1), row.get<domain::Uuid>(2),
+        const auto id = row.get<domain::Uuid>(0);
+        const bool again = !locked.empty() && locked.back().id == id;  // several hints for one message
+        if (again || !row.get<bool>(4)) continue;
+        locked.push_back({id, row.get<domain::Date>(1), row.get<domain::Uuid>(2),
                           row.get<std::optional<std::chrono::microseconds>>(3)});
     }
     return locked;
