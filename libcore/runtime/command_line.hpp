@@ -30,14 +30,14 @@ struct CommandOption {
 struct Command {
     std::vector<std::string> path;  ///< {"keys", "create"}
     std::string help;
-    std::vector<CommandOption> options;
+    std::vector<CommandOption> options = {};
     std::function<int(const Arguments&)> run;  ///< returns the exit code
 };
 
 struct Program {
     std::string name;
     std::string summary;
-    std::vector<Command> commands;
+    std::vector<Command> commands = {};
 };
 
 /// Handles --help, --version, --check-config, --print-config, wrong settings and the commands: the exit code

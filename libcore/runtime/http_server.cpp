@@ -5,6 +5,7 @@
 #include <pistache/endpoint.h>
 #include <pistache/peer.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -37,12 +38,24 @@ struct Shared {
     std::atomic<bool> stopping = false;
     std::atomic<int> in_flight = 0;
     std::atomic<int> unsent_replies = 0;
+    std::atomic<std::thread::id> stopper{};
 };
 
 /// Belongs to the thread that serves the connection.
 struct Connection {
+    Connection(Shared& server, const Peer& peer)
+        : shared(server), fd(peer->fd()), address(peer->address().host()) {}
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+    /// Pistache closes the connections that end while it runs, and leaves those open that outlive it.
+    ~Connection() {
+        if (std::this_thread::get_id() == shared.stopper.load()) ::close(fd);
+    }
+
+    Shared& shared;
+    const int fd;
+    const std::string address;
     std::string received;
-    std::string address;
     std::size_t needed = 1;  ///< bytes that must be there before parsing is worth it
     std::size_t unsent_bytes = 0;
     bool continue_sent = false;
@@ -52,20 +65,19 @@ struct Connection {
 /// Counts a reply from the moment it is queued until it is on the wire or its connection is gone.
 class UnsentReply {
 public:
-    UnsentReply(Shared& shared, std::shared_ptr<Connection> connection, std::size_t size)
-        : shared_(shared), connection_(std::move(connection)), size_(size) {
-        ++shared_.unsent_replies;
+    UnsentReply(std::shared_ptr<Connection> connection, std::size_t size)
+        : connection_(std::move(connection)), size_(size) {
+        ++connection_->shared.unsent_replies;
         connection_->unsent_bytes += size_;
     }
     UnsentReply(const UnsentReply&) = delete;
     UnsentReply& operator=(const UnsentReply&) = delete;
     ~UnsentReply() {
-        --shared_.unsent_replies;
+        --connection_->shared.unsent_replies;
         connection_->unsent_bytes -= size_;
     }
 
 private:
-    Shared& shared_;
     const std::shared_ptr<Connection> connection_;
     const std::size_t size_;
 };
@@ -108,6 +120,12 @@ std::string serialize(const Reply& reply, bool head_only, bool keep_alive) {
     return text;
 }
 
+/// Pistache takes IPv6 addresses in brackets only.
+Pistache::Address address(const HttpServer::Settings& settings) {
+    const bool bare_ipv6 = settings.bind.find(':') != std::string::npos && !settings.bind.starts_with('[');
+    return {bare_ipv6 ? '[' + settings.bind + ']' : settings.bind, Pistache::Port(settings.port)};
+}
+
 Reply refusal(int status) {
     switch (status) {
         case 411:
@@ -136,8 +154,13 @@ public:
     void onRequest(const Pistache::Http::Request&, Pistache::Http::ResponseWriter) override {}
 
 private:
+    void onConnection(const Peer& peer) override {
+        peer->putData(connection_key, std::make_shared<Connection>(*shared_, peer));
+        peer->putData(ParserData, std::make_shared<Pistache::Http::RequestParser>(kept_buffer_size));
+    }
+
     void onInput(const char* data, std::size_t size, const Peer& peer) override {
-        const auto connection = connection_of(peer);
+        const auto connection = std::static_pointer_cast<Connection>(peer->getData(connection_key));
         if (connection->closing) return;
         if (connection->received.empty()) restart_clock(peer, false);
         connection->received.append(data, size);
@@ -199,29 +222,20 @@ private:
 
     void enqueue(std::string text, bool close, const Peer& peer,
                  const std::shared_ptr<Connection>& connection) {
-        const int fd = peer->fd();
         const auto size = text.size();
-        auto unsent = std::make_shared<UnsentReply>(*shared_, connection, size);
+        auto unsent = std::make_shared<UnsentReply>(connection, size);
         // Half closed: the client still reads the reply, then closes; if it does not, the request timeout
         // does.
         peer->send(Pistache::RawBuffer(std::move(text), size), MSG_NOSIGNAL)
             .then(
-                [unsent = std::move(unsent), close, fd](ssize_t) {
+                [unsent = std::move(unsent), close, fd = connection->fd](ssize_t) {
                     if (close) ::shutdown(fd, SHUT_WR);
                 },
                 Pistache::Async::IgnoreException);
         if (connection->unsent_bytes > max_unsent_bytes) {
             connection->closing = true;
-            ::shutdown(fd, SHUT_RDWR);
+            ::shutdown(connection->fd, SHUT_RDWR);
         }
-    }
-
-    static std::shared_ptr<Connection> connection_of(const Peer& peer) {
-        if (auto known = peer->tryGetData(connection_key)) return std::static_pointer_cast<Connection>(known);
-        auto connection = std::make_shared<Connection>();
-        connection->address = peer->address().host();
-        peer->putData(connection_key, connection);
-        return connection;
     }
 
     /// Pistache closes a connection by the age of the parser it keeps for it: after the request timeout with
@@ -251,8 +265,7 @@ Reply problem(int status, std::string_view title, std::string_view code) {
 class HttpServer::Server {
 public:
     Server(const Settings& settings, Handle handle)
-        : shared_{settings, std::move(handle)},
-          endpoint_(std::in_place, Pistache::Address(settings.bind, Pistache::Port(settings.port))) {
+        : shared_{settings, std::move(handle)}, endpoint_(std::in_place, address(settings)) {
         using Option = Pistache::Tcp::Options;
         const Pistache::Flags<Option> flags(Option::NoDelay | Option::ReuseAddr | Option::CloseOnExec);
         endpoint_->init(Pistache::Http::Endpoint::options()
@@ -280,6 +293,7 @@ public:
         const auto deadline = steady_clock::now() + shared_.settings.drain_timeout;
         while (shared_.in_flight + shared_.unsent_replies > 0 && steady_clock::now() < deadline)
             std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        shared_.stopper = std::this_thread::get_id();
         endpoint_->shutdown();
         endpoint_.reset();
     }

@@ -20,8 +20,8 @@ namespace runtime {
 struct Reply {
     int status = 200;
     std::string content_type = "application/json";
-    std::string body;
-    std::vector<std::pair<std::string, std::string>> headers;
+    std::string body = {};
+    std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
 /// RFC 9457: `{"type":"about:blank","title":…,"status":…,"code":…}`. All arguments are our own plain ASCII.

@@ -50,8 +50,8 @@ void error(std::string_view event, Attributes attributes = {});
 void fatal(std::string_view event, Attributes attributes = {});
 
 struct Options {
-    std::string service;
-    std::string instance;  ///< empty: host name and process id
+    std::string service = {};
+    std::string instance = {};  ///< empty: host name and process id
     Level level = Level::info;
     bool readable = false;  ///< for a person at a terminal instead of JSON
 };

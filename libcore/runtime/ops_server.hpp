@@ -32,7 +32,7 @@ public:
     /// What the service gives it; everything here outlives the server.
     struct Parts {
         Registry& registry;
-        std::stop_token stopping;  ///< once requested, /readyz is 503
+        std::stop_token stopping = {};  ///< once requested, /readyz is 503
         std::vector<Check> checks = {};
         std::function<CheckResult()> alive = {};  ///< quick; not ok means: restart this process
         std::vector<OpsRoute> routes = {};

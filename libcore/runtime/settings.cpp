@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::string_view hidden = "***";
 
-std::map<std::string, std::string, std::less<>> process_environment() {
-    std::map<std::string, std::string, std::less<>> variables;
+Variables process_environment() {
+    Variables variables;
     for (char** entry = environ; *entry != nullptr; ++entry) {
         const std::string_view text(*entry);
         if (const auto equals = text.find('='); equals != std::string_view::npos)
@@ -76,8 +76,7 @@ struct Bounds {
 
 Environment::Environment() : Environment(process_environment()) {}
 
-Environment::Environment(std::map<std::string, std::string, std::less<>> variables)
-    : variables_(std::move(variables)) {}
+Environment::Environment(Variables variables) : variables_(std::move(variables)) {}
 
 /// A variable that is set to nothing counts as unset: Compose and Kubernetes pass absent values on that way.
 std::optional<std::string> Environment::find(const std::string& name) const {

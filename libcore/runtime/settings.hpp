@@ -12,6 +12,8 @@
 
 namespace runtime {
 
+using Variables = std::map<std::string, std::string, std::less<>>;
+
 enum class AppEnv { production, staging, development };
 
 /// One thread. Each reader records the setting under its name; a bad value is recorded as an error and the
@@ -20,7 +22,7 @@ class Environment {
 public:
     /// The variables of this process.
     Environment();
-    explicit Environment(std::map<std::string, std::string, std::less<>> variables);
+    explicit Environment(Variables variables);
 
     std::string text(const std::string& name, std::string_view fallback);
     std::string required_text(const std::string& name);
@@ -72,7 +74,7 @@ private:
     template <class Mask>
     std::optional<std::string> confidential(const std::string& name, Mask mask);
 
-    std::map<std::string, std::string, std::less<>> variables_;
+    Variables variables_;
     std::vector<Setting> settings_;
     std::vector<std::string> errors_;
     std::vector<std::string> warnings_;

@@ -1,0 +1,150 @@
+#include "libcore/runtime/ops_server.hpp"
+
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <future>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "tests/libcore/runtime/json_checker.hpp"
+#include "tests/support/http_client.hpp"
+
+using namespace std::chrono_literals;
+using Catch::Matchers::Contains;
+using runtime::CheckResult;
+using runtime::OpsServer;
+using support::http_get;
+
+TEST_CASE("a healthy service is alive and ready and shows its metrics") {
+    runtime::Registry registry("worker-svc");
+    registry.counter("sent_total", "Messages sent").Increment(7);
+    const OpsServer server({},
+                           {.registry = registry, .checks = {{"database", [] { return CheckResult{}; }}}});
+    CHECK(http_get(server.port(), "/livez").status == 200);
+    const auto ready = http_get(server.port(), "/readyz");
+    CHECK(ready.status == 200);
+    CHECK(ready.body == R"({"status":"ready","checks":[{"name":"database","ok":true,"detail":""}]})");
+    const auto metrics = http_get(server.port(), "/metrics");
+    CHECK(metrics.header("content-type") == "text/plain; version=0.0.4; charset=utf-8");
+    CHECK_THAT(metrics.body, Contains("\nsent_total 7\n"));
+}
+
+TEST_CASE("readiness names each dependency and why it failed") {
+    runtime::Registry registry("test");
+    const OpsServer server(
+        {}, {.registry = registry,
+             .checks = {{"database", []() -> CheckResult { throw std::runtime_error("said \"no\""); }},
+                        {"broker",
+                         [] {
+                             return CheckResult{false, "blocked"};
+                         }},
+                        {"loops", [] {
+                             return CheckResult{true, "3 running"};
+                         }}}});
+    const auto reply = http_get(server.port(), "/readyz");
+    CHECK(reply.status == 503);
+    CHECK(reply.body == R"({"status":"not_ready","checks":[)"
+                        R"({"name":"database","ok":false,"detail":"said \"no\""},)"
+                        R"({"name":"broker","ok":false,"detail":"blocked"},)"
+                        R"({"name":"loops","ok":true,"detail":"3 running"}]})");
+    CHECK(test::is_strict_json(reply.body));
+}
+
+TEST_CASE("probes do not storm a dependency") {
+    runtime::Registry registry("test");
+    std::atomic<int> checks = 0;
+    const OpsServer server({.check_cache = 1h}, {.registry = registry, .checks = {{"database", [&] {
+                                                                                       ++checks;
+                                                                                       return CheckResult{};
+                                                                                   }}}});
+    for (int i = 0; i < 50; ++i) CHECK(http_get(server.port(), "/readyz").status == 200);
+    CHECK(checks == 1);
+}
+
+TEST_CASE("a check is asked again when the cache is old") {
+    runtime::Registry registry("test");
+    std::atomic<bool> up = false;
+    const OpsServer server({.check_cache = 0ms},
+                           {.registry = registry, .checks = {{"database", [&] {
+                                                                  return CheckResult{up, ""};
+                                                              }}}});
+    CHECK(http_get(server.port(), "/readyz").status == 503);
+    up = true;
+    CHECK(http_get(server.port(), "/readyz").status == 200);
+}
+
+TEST_CASE("a check that hangs makes the service not ready and blocks neither probes nor metrics") {
+    runtime::Registry registry("test");
+    std::promise<void> answer;
+    const auto answered = answer.get_future().share();
+    const OpsServer server({.check_timeout = 100ms},
+                           {.registry = registry, .checks = {{"database", [&] {
+                                                                  answered.wait();
+                                                                  return CheckResult{};
+                                                              }}}});
+    const auto reply = http_get(server.port(), "/readyz");
+    CHECK(reply.status == 503);
+    CHECK_THAT(reply.body, Contains(R"("name":"database","ok":false,"detail":"no answer in time")"));
+    CHECK(http_get(server.port(), "/livez").status == 200);
+    CHECK(http_get(server.port(), "/metrics").status == 200);
+    answer.set_value();
+}
+
+TEST_CASE("a service that is stopping is not ready but alive") {
+    runtime::Registry registry("test");
+    std::stop_source stop;
+    const OpsServer server({}, {.registry = registry, .stopping = stop.get_token()});
+    CHECK(http_get(server.port(), "/readyz").status == 200);
+    stop.request_stop();
+    CHECK(http_get(server.port(), "/readyz").status == 503);
+    CHECK(http_get(server.port(), "/livez").status == 200);
+}
+
+TEST_CASE("a stuck service says so") {
+    runtime::Registry registry("test");
+    const OpsServer server({},
+                           {.registry = registry, .alive = [] {
+                                return CheckResult{false, "the loop dispatch has not ended a round for 90 s"};
+                            }});
+    const auto reply = http_get(server.port(), "/livez");
+    CHECK(reply.status == 503);
+    CHECK_THAT(reply.body, Contains("dispatch has not ended"));
+}
+
+TEST_CASE("a service adds its own routes") {
+    runtime::Registry registry("test");
+    const OpsServer server(
+        {}, {.registry = registry, .routes = {{"/performance", [](const runtime::Request& request) {
+                                                   return runtime::Reply{.body = std::string(request.query)};
+                                               }}}});
+    CHECK(http_get(server.port(), "/performance?top=5").body == "top=5");
+}
+
+TEST_CASE("other paths and methods are refused") {
+    runtime::Registry registry("test");
+    const OpsServer server({}, {.registry = registry});
+    CHECK(http_get(server.port(), "/").status == 404);
+    CHECK(http_get(server.port(), "/livez/").status == 404);
+    support::HttpClient client(server.port());
+    const auto reply = client.request("POST", "/metrics");
+    CHECK(reply.status == 405);
+    CHECK(reply.header("allow") == "GET, HEAD");
+    CHECK(client.request("HEAD", "/metrics").status == 200);
+}
+
+TEST_CASE("it stops twice and in the middle of probes") {
+    runtime::Registry registry("test");
+    OpsServer server({}, {.registry = registry});
+    std::vector<std::jthread> probes;
+    for (int i = 0; i < 4; ++i)
+        probes.emplace_back([port = server.port()] {
+            try {
+                for (;;) support::HttpClient(port, 500ms).request("GET", "/metrics");
+            } catch (const std::runtime_error&) {
+                // The server is gone.
+            }
+        });
+    server.stop();
+    server.stop();
+}
