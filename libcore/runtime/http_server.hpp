@@ -9,23 +9,11 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
 
+#include "libcore/runtime/http_reply.hpp"
 #include "libcore/runtime/http_request.hpp"
 
 namespace runtime {
-
-struct Reply {
-    int status = 200;
-    std::string content_type = "application/json";
-    std::string body = {};
-    std::vector<std::pair<std::string, std::string>> headers = {};
-};
-
-/// RFC 9457: `{"type":"about:blank","title":…,"status":…,"code":…}`. All arguments are our own plain ASCII.
-Reply problem(int status, std::string_view title, std::string_view code);
 
 class HttpServer {
 public:
