@@ -1,11 +1,9 @@
 #include "tests/support/demo/live_system.hpp"
 
-#include <date/date.h>
-
 #include <atomic>
+#include <cstdio>
 #include <exception>
 #include <mutex>
-#include <sstream>
 #include <stdexcept>
 #include <thread>
 
@@ -59,11 +57,17 @@ void create(support::HttpClient& api, const support::HttpHeaders& headers, const
     }
 }
 
+/// RFC 3339 in UTC.
 domain::Instant parse_instant(const std::string& text) {
-    domain::Instant instant;
-    std::istringstream in(text);
-    if (!(in >> date::parse("%FT%TZ", instant))) throw std::runtime_error("not an instant: " + text);
-    return instant;
+    const auto day = domain::parse_date(text.substr(0, 10));
+    int hours = 0;
+    int minutes = 0;
+    double seconds = 0;
+    if (!day || std::sscanf(text.c_str() + 10, "T%2d:%2d:%lfZ", &hours, &minutes, &seconds) != 3) {
+        throw std::runtime_error("not an instant: " + text);
+    }
+    return std::chrono::sys_days(*day) + std::chrono::hours(hours) + std::chrono::minutes(minutes) +
+           std::chrono::round<std::chrono::microseconds>(std::chrono::duration<double>(seconds));
 }
 
 /// The string member of an entry; throws when the sink speaks another language.

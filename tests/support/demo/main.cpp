@@ -6,7 +6,7 @@
 #include <fstream>
 #include <iostream>
 
-#include "libcore/runtime/stop_signal.hpp"
+#include "tests/support/demo/interruption.hpp"
 #include "tests/support/demo/live_system.hpp"
 #include "tests/support/demo/population.hpp"
 #include "tests/support/demo/screen.hpp"
@@ -70,20 +70,23 @@ domain::Instant real_now() {
 }
 
 void create(const std::vector<domain::UserFields>& people, const Options& options, demo::Screen& screen,
-            const std::stop_token& stop) {
+            demo::Interruption& interruption) {
     std::atomic<std::size_t> created = 0;
     std::exception_ptr failure;
     std::jthread creator([&] {
         try {
             demo::create_people(
-                people, port_of(options.api), first_line(options.api_key_file), [&] { ++created; }, stop);
+                people, port_of(options.api), first_line(options.api_key_file), [&] { ++created; },
+                interruption.token());
         } catch (...) {
             failure = std::current_exception();
             created = people.size();
         }
     });
-    while (created < people.size() && !runtime::sleep_until_stop(stop, tick)) {
-        screen.count("Creating people over HTTP:", created, people.size());
+    while (!interruption.comes_within(tick)) {
+        const std::size_t so_far = created;
+        if (so_far == people.size()) break;
+        screen.count("Creating people over HTTP:", so_far, people.size());
     }
     creator.join();
     if (failure) std::rethrow_exception(failure);
@@ -115,7 +118,7 @@ private:
 /// Watches until everything due by the end was sent, or should have been.
 demo::Verdict watch(demo::Database& database, demo::SinkLedger& ledger, const demo::Clock& clock,
                     const std::vector<oracle::Occasion>& occasions, demo::View& view, demo::Screen& screen,
-                    const std::stop_token& stop) {
+                    demo::Interruption& interruption) {
     for (;;) {
         const auto now = real_now();
         auto verdict = demo::judge(occasions, ledger.catch_up(), clock, view.end);
@@ -123,13 +126,13 @@ demo::Verdict watch(demo::Database& database, demo::SinkLedger& ledger, const de
         view.progress = database.progress(view.begin, view.end);
         screen.show(view, verdict);
         const auto over = clock.real(view.now - view.end);
-        if (stop.stop_requested() || over > patience || (over > 0s && verdict.lost == 0)) return verdict;
-        runtime::sleep_until_stop(stop, tick);
+        if (interruption.came() || over > patience || (over > 0s && verdict.lost == 0)) return verdict;
+        interruption.comes_within(tick);
     }
 }
 
 int run(const Options& options) {
-    const runtime::StopSignal stop;
+    demo::Interruption interruption;
     demo::Screen screen;
     demo::Database database(options.database);
     demo::SinkLedger ledger(port_of(options.sink));
@@ -143,8 +146,8 @@ int run(const Options& options) {
 
     screen.say("The clock stands at " + demo::calendar_time(base) + " UTC.");
     BorrowedClock borrowed(database, base);
-    create(people, options, screen, stop.token());
-    if (stop.requested()) return exit_interrupted;
+    create(people, options, screen, interruption);
+    if (interruption.came()) return exit_interrupted;
 
     // What is due shortly after the end may go out before the demo stops looking.
     std::vector<oracle::Occasion> occasions;
@@ -157,9 +160,9 @@ int run(const Options& options) {
                " seconds.");
     screen.say("");
     const auto& clock = borrowed.run(factor);
-    const auto verdict = watch(database, ledger, clock, occasions, view, screen, stop.token());
+    const auto verdict = watch(database, ledger, clock, occasions, view, screen, interruption);
 
-    if (stop.requested()) return exit_interrupted;
+    if (interruption.came()) return exit_interrupted;
     screen.conclude(verdict, view);
     screen.say("The system's clock goes on from there at its usual pace.");
     return verdict.passed() ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -33,13 +33,18 @@ std::string bar(double share, std::size_t width) {
     return text;
 }
 
-/// The world from UTC−12 to UTC+14, with a sun where it is nine in the morning.
+/// The world from UTC−12 to UTC+14, with a dot where it is nine in the morning.
 std::string world(const std::vector<int>& at_nine) {
     std::string text = "−12 ";
     for (int offset = -12; offset <= 14; ++offset) {
-        text += std::count(at_nine.begin(), at_nine.end(), offset) ? "☀" : "·";
+        text += std::count(at_nine.begin(), at_nine.end(), offset) ? "●" : "·";
     }
     return text + " +14";
+}
+
+/// Rather than UTC, Etc/GMT+3 or Japan.
+bool is_a_place(const std::string& zone) {
+    return zone.find('/') != std::string::npos && !zone.starts_with("Etc/");
 }
 
 std::string lateness_of(const Verdict& verdict) {
@@ -131,7 +136,7 @@ void Screen::conclude(const Verdict& verdict, const View& view) {
                          : styled(red, "FAIL") + "  Not everybody heard exactly once and on time.");
 }
 
-/// One delivery in each script.
+/// The first delivery in each script.
 void Screen::examples(const Verdict& verdict) {
     if (verdict.deliveries.empty()) return;
     say("");
@@ -139,6 +144,7 @@ void Screen::examples(const Verdict& verdict) {
     std::set<char32_t> scripts;
     for (const auto& [occasion, shown_at, lateness] : verdict.deliveries) {
         if (scripts.size() == most_examples) break;
+        if (!is_a_place(occasion->timezone)) continue;
         if (!scripts.insert(script_of(occasion->text)).second) continue;
         const auto wall = oracle::Zone(occasion->timezone).wall_time_at(occasion->instant);
         const auto local = calendar_time(domain::Instant(wall.time_since_epoch()));
