@@ -1,12 +1,23 @@
 -- min_compatible: 1
 -- Users, what they are sent and when, and the ledger of messages.
 
+-- The name a zone is stored under: AT TIME ZONE takes these four for abbreviations, which have no summer time.
+CREATE FUNCTION stored_zone(name text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT CASE name
+        WHEN 'CET' THEN 'Europe/Brussels'
+        WHEN 'EET' THEN 'Europe/Athens'
+        WHEN 'MET' THEN 'Europe/Brussels'
+        WHEN 'WET' THEN 'Europe/Lisbon'
+        ELSE name
+    END
+$$;
+
 CREATE TABLE users (
     id uuid PRIMARY KEY,
     first_name text NOT NULL CHECK (char_length(first_name) BETWEEN 1 AND 100),
     last_name text NOT NULL CHECK (char_length(last_name) BETWEEN 1 AND 100),
     email text NOT NULL CHECK (char_length(email) BETWEEN 3 AND 254),
-    timezone text NOT NULL CHECK (char_length(timezone) BETWEEN 1 AND 64),
+    timezone text NOT NULL CHECK (char_length(timezone) BETWEEN 1 AND 64 AND timezone = stored_zone(timezone)),
     birthday_date date,
     anniversary_date date,
     location_city text CHECK (char_length(location_city) <= 100),

@@ -7,7 +7,7 @@ namespace postgres {
 namespace {
 
 constexpr Statement names_statement{"zone_names", R"sql(
-    SELECT name FROM pg_timezone_names
+    SELECT name, stored_zone(name) FROM pg_timezone_names
     WHERE name NOT LIKE 'posix/%' AND name NOT IN ('localtime', 'Factory', 'posixrules')
     ORDER BY name)sql"};
 
@@ -16,9 +16,11 @@ constexpr Statement today_statement{"latest_today",
 
 }  // namespace
 
-std::vector<std::string> zone_names(Pool& pool) {
-    std::vector<std::string> names;
-    for (const auto row : pool.run(names_statement)) names.push_back(row.get<std::string>(0));
+std::vector<ZoneName> zone_names(Pool& pool) {
+    std::vector<ZoneName> names;
+    for (const auto row : pool.run(names_statement)) {
+        names.push_back({.name = row.get<std::string>(0), .stored = row.get<std::string>(1)});
+    }
     return names;
 }
 

@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "libcore/postgres/zones_table.hpp"
-
 namespace api {
 
 namespace {
@@ -40,8 +38,8 @@ std::shared_ptr<const Snapshot> read(postgres::Pool& pool, const Snapshot* befor
 
 }  // namespace
 
-Zones::Zones(std::vector<std::string> names) {
-    for (auto& name : names) by_lower_case_.emplace(lower_case(name), std::move(name));
+Zones::Zones(std::vector<postgres::ZoneName> names) {
+    for (auto& zone : names) by_lower_case_.emplace(lower_case(zone.name), std::move(zone.stored));
 }
 
 std::optional<std::string> Zones::canonical(std::string_view name) const {

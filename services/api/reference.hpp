@@ -15,6 +15,7 @@
 
 #include "libcore/postgres/api_keys_table.hpp"
 #include "libcore/postgres/pool.hpp"
+#include "libcore/postgres/zones_table.hpp"
 #include "libcore/runtime/metrics.hpp"
 #include "libcore/runtime/periodic.hpp"
 
@@ -22,9 +23,9 @@ namespace api {
 
 class Zones {
 public:
-    explicit Zones(std::vector<std::string> names);
+    explicit Zones(std::vector<postgres::ZoneName> names);
 
-    /// PostgreSQL's spelling of a name in any case, or nothing.
+    /// The name that a zone is stored under, given its name in any case, or nothing.
     std::optional<std::string> canonical(std::string_view name) const;
 
 private:

@@ -25,7 +25,7 @@ constexpr postgres::Statement civil_times{"civil_times", R"(
     SELECT extract(epoch FROM civil.instant)::bigint, coalesce(civil.rule, '')
     FROM unnest($2::bigint[]) WITH ORDINALITY AS reading (seconds, position)
     CROSS JOIN LATERAL (SELECT timestamp 'epoch' + seconds * interval '1 second' AS at) AS wall
-    CROSS JOIN LATERAL civil_time(wall.at::date, wall.at::time, $1, 'shift_forward', 'first') AS civil
+    CROSS JOIN LATERAL civil_time(wall.at::date, wall.at::time, stored_zone($1), 'shift_forward', 'first') AS civil
     ORDER BY position)"};
 
 struct Answer {
