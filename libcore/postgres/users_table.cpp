@@ -104,7 +104,9 @@ std::optional<domain::Result<domain::User>> change_user(Pool& pool, const domain
 }
 
 bool delete_user(Pool& pool, const domain::Uuid& id) {
-    return pool.run(delete_statement, id).affected() == 1;
+    return transact(pool, [&](Transaction& transaction) {
+        return transaction.run(delete_statement, id).affected() == 1;
+    });
 }
 
 }  // namespace postgres
