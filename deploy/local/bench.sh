@@ -15,7 +15,7 @@ command_bench() {
     chosen=("$1")
   fi
   use_instance "${CHOSEN_INSTANCE:-benchmark}"
-  trap 'stop_servers && rm -rf "$SOCKETS"' EXIT
+  trap end_benchmarks EXIT
   open_instance
   start_servers
   mkdir -p "$ROOT/.dev/bench"
@@ -25,6 +25,12 @@ command_bench() {
       "$(benchmark_program "$name")" "${@:2}" || status=1
   done
   return "$status"
+}
+
+end_benchmarks() {
+  end_jobs
+  stop_servers
+  rm -rf "$SOCKETS"
 }
 
 benchmark_program() { echo "$ROOT/build/release/bin/bench-$1"; }

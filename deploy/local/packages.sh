@@ -43,7 +43,7 @@ apt_install() (
   local log
   log=$(mktemp)
   withhold_services
-  trap 'release_services; rm -f "$log"' EXIT
+  trap 'end_jobs; release_services; rm -f "$log"' EXIT
   step "reading Debian's package lists" "$log" apt_get update || fail_apt "$log" "apt-get update failed"
   name_unavailable "$@"
   step "installing $# Debian packages: $*" "$log" apt_get install -y --no-install-recommends "$@" ||

@@ -49,9 +49,11 @@ daemon() {
     echo "$pid $(start_time_of "$pid") $mark" >"$record"
     exec setsid "${AS_USER[@]}" "$@"
   ) </dev/null >>"$STATE/logs/$name.log" 2>&1 &
-  while [[ ! -s $record ]] && kill -0 "$!" 2>/dev/null; do
+  pid=$!
+  while [[ ! -s $record ]] && kill -0 "$pid" 2>/dev/null; do
     sleep 0.01
   done
+  disown "$pid" 2>/dev/null || true # it is not ours to wait for, or to end with us
 }
 
 # A daemon must hold neither our locks nor a pipe whose reader waits for its end.

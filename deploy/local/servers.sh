@@ -4,7 +4,7 @@ start_servers() {
   local server job jobs=() failed=0
   assign_ports postgres=15432 rabbitmq=15672 rabbitmq.dist=15700 epmd=15369 redis=16379
   for server in postgres rabbitmq redis; do
-    "start_$server" &
+    background "start_$server"
     jobs+=("$!")
   done
   for job in "${jobs[@]}"; do

@@ -38,6 +38,7 @@ command_test() {
 end_tests() {
   local status=$?
   trap - EXIT
+  end_jobs
   stop_servers
   rm -rf "$SOCKETS"
   ((status == 0)) || count_failure "./dev test itself (status $status)"

@@ -33,9 +33,6 @@ bring_up() {
 
 # What has started goes on running; the next `up` finds it by its pid files.
 interrupted() {
-  local jobs
-  mapfile -t jobs < <(jobs -p)
-  kill "${jobs[@]}" 2>/dev/null || true
   complain
   die "interrupted; $(dev_command) up continues from here, $(dev_command) down stops what has started"
 }
