@@ -17,7 +17,7 @@ namespace {
 
 constexpr auto between_plain_lines = std::chrono::seconds(5);
 constexpr std::size_t widest = 96;
-constexpr std::size_t most_examples = 14;
+constexpr std::size_t most_examples = 16;
 
 constexpr auto bold = "\x1b[1m";
 constexpr auto cyan = "\x1b[36m";

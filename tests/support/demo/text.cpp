@@ -33,6 +33,16 @@ void each_letter(std::string_view text, Visit visit) {
     }
 }
 
+/// Blocks of 128 tell alphabets apart; ideographs and Hangul are many blocks each.
+char32_t script_of(char32_t point) {
+    const bool latin = point < 0x0370 || (point >= 0x1E00 && point < 0x1F00);
+    const bool punctuation = point >= 0x2000 && point < 0x2100;
+    if (latin || punctuation) return 0;
+    if (point >= 0x4E00 && point < 0xA000) return 0x4E00;
+    if (point >= 0xAC00 && point < 0xD7B0) return 0xAC00;
+    return point & ~char32_t{0x7F};
+}
+
 }  // namespace
 
 std::size_t columns(std::string_view text) {
@@ -96,15 +106,9 @@ std::string names_of(const std::vector<int>& offsets) {
 }
 
 char32_t script_of(std::string_view text) {
-    constexpr char32_t after_latin = 0x0370;
     char32_t script = 0;
     each_letter(text, [&](const Letter& letter) {
-        const bool punctuation = letter.point >= 0x1E00 && letter.point < 0x2100;
-        // Blocks of 128 tell alphabets apart; the ideographs are many blocks and one script.
-        if (script == 0 && letter.point >= after_latin && !punctuation) {
-            script =
-                letter.point >= 0x4E00 && letter.point < 0xA000 ? 0x4E00 : letter.point & ~char32_t{0x7F};
-        }
+        if (script == 0) script = script_of(letter.point);
     });
     return script;
 }

@@ -41,3 +41,10 @@ TEST_CASE("nine in the morning is at one offset or at two a day apart") {
     CHECK(demo::names_of({-11, 13}) == "UTC−11 and UTC+13");
     CHECK(demo::names_of({0}) == "UTC");
 }
+
+TEST_CASE("two texts are told apart by the script of their first letter beyond Latin") {
+    CHECK(demo::script_of("Hey, Łukasz O’Neill Nguyễn") == 0);
+    CHECK(demo::script_of("Hey, 은서") == demo::script_of("Hey, 하은"));
+    CHECK(demo::script_of("Hey, 秀英") == demo::script_of("Hey, 美咲"));
+    CHECK(demo::script_of("Hey, Анна") != demo::script_of("Hey, Ελένη"));
+}
