@@ -1,0 +1,214 @@
+// bench-api: users read and written over HTTP through one api-svc, beside the same statements on the database
+// alone.
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <iostream>
+#include <random>
+#include <stdexcept>
+#include <thread>
+
+#include "libcore/json/writer.hpp"
+#include "libcore/postgres/users_table.hpp"
+#include "libcore/postgres/zones_table.hpp"
+#include "tests/bench/http_load.hpp"
+#include "tests/bench/machine.hpp"
+#include "tests/bench/postgres_server.hpp"
+#include "tests/bench/report.hpp"
+#include "tests/support/process.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr int seeded_users = 10'000;
+// As many as api-svc has threads.
+constexpr int database_clients = 16;
+
+struct Options {
+    int connections = 64;
+    int seconds = 5;
+    int runs = 3;
+};
+
+constexpr postgres::Statement all_ids{"all_ids", "SELECT id FROM users"};
+constexpr postgres::Statement count_users{"count_users", "SELECT count(*) FROM users"};
+constexpr postgres::Statement new_id{"new_id", "SELECT uuid_v7() FROM generate_series(1, $1)"};
+
+/// New people without end, nobody twice: zones and birthdays at random, `mark` in every address. One thread.
+class People {
+public:
+    People(const std::vector<postgres::ZoneName>& zones, std::string mark)
+        : zones_(zones), mark_(std::move(mark)), random_(std::hash<std::string>{}(mark_)) {}
+
+    domain::UserFields next() {
+        const std::chrono::sys_days born = 1950y / 1 / 1;
+        return {.first_name = "Ada",
+                .last_name = "Lovelace",
+                .email = mark_ + std::to_string(++count_) + "@example.com",
+                .timezone = zones_[random_() % zones_.size()].stored,
+                .birthday_date = domain::Date(born + std::chrono::days(random_() % 20'000)),
+                .anniversary_date = {},
+                .location_city = "London",
+                .location_country = "United Kingdom",
+                .external_id = {}};
+    }
+
+private:
+    const std::vector<postgres::ZoneName>& zones_;
+    const std::string mark_;
+    std::mt19937_64 random_;
+    int count_ = 0;
+};
+
+std::vector<domain::Uuid> ids(const postgres::Rows& rows) {
+    std::vector<domain::Uuid> all;
+    for (const auto row : rows) all.push_back(row.get<domain::Uuid>(0));
+    return all;
+}
+
+std::string make_key(const std::string& database_url) {
+    const auto made =
+        support::run("api-svc", {"keys", "create", "--name", "bench", "--scopes", "users:read,users:write"},
+                     {{"DATABASE_URL", database_url}});
+    const auto begin = made.output.find("tdg_");
+    if (made.exit_code != 0 || begin == std::string::npos) throw std::runtime_error(made.output);
+    return made.output.substr(begin, made.output.find('\n', begin) - begin);
+}
+
+std::string head(const std::string& line, const std::string& key) {
+    return line + " HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\nAuthorization: Bearer " + key +
+           "\r\n";
+}
+
+std::string post(const domain::UserFields& user, const std::string& key) {
+    const auto body = json::Writer()
+                          .begin_object()
+                          .member("firstName", user.first_name)
+                          .member("lastName", user.last_name)
+                          .member("email", user.email)
+                          .member("timezone", user.timezone)
+                          .member("birthdayDate", user.birthday_date)
+                          .member("locationCity", user.location_city)
+                          .member("locationCountry", user.location_country)
+                          .end_object()
+                          .take();
+    return head("POST /api/v1/users", key) +
+           "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+           body;
+}
+
+/// How often a second `work(client)` is done when every client repeats it, one thread and connection each.
+double repeat(int seconds, const std::function<void(int client)>& work) {
+    std::atomic<std::int64_t> done = 0;
+    const auto start = Clock::now();
+    {
+        std::vector<std::jthread> clients;
+        for (int client = 0; client < database_clients; ++client) {
+            clients.emplace_back([&, client] {
+                while (Clock::now() < start + std::chrono::seconds(seconds)) {
+                    work(client);
+                    ++done;
+                }
+            });
+        }
+    }
+    return static_cast<double>(done) / std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+double insert_alone(postgres::Pool& pool, const std::vector<postgres::ZoneName>& zones, int seconds,
+                    const std::string& mark) {
+    std::vector<People> people;
+    std::vector<std::vector<domain::Uuid>> unused(database_clients);
+    for (int client = 0; client < database_clients; ++client)
+        people.emplace_back(zones, mark + std::to_string(client) + "-");
+    return repeat(seconds, [&](int client) {
+        auto& mine = unused[static_cast<std::size_t>(client)];
+        if (mine.empty()) mine = ids(pool.run(new_id, 10'000));
+        const auto id = mine.back();
+        mine.pop_back();
+        if (!postgres::insert_user(pool, id, people[static_cast<std::size_t>(client)].next()))
+            throw std::runtime_error("a user was refused");
+    });
+}
+
+void show(bench::Report& report, const std::string& what, bench::LoadResult& result, double alone) {
+    report.add(what + "_per_second", result.per_second(), "1/s");
+    report.add(what + "_p50", bench::percentile(result.milliseconds, 0.50), "ms");
+    report.add(what + "_p95", bench::percentile(result.milliseconds, 0.95), "ms");
+    report.add(what + "_p99", bench::percentile(result.milliseconds, 0.99), "ms");
+    report.add(what + "_ratio_to_database", result.per_second() / alone, "ratio");
+    report.count_fault("errors", result.errors);
+}
+
+void run(const Options& options, bench::Report& report) {
+    const support::TestDatabase database;
+    auto connection = bench::patient_connection(database);
+    auto pool = database.pool(database_clients);
+    const auto zones = postgres::zone_names(pool);
+    bench::add_unplanned_users(connection, seeded_users, "1990-03-15", {"UTC"});
+    const auto users = ids(connection.run(all_ids));
+    bench::settle(connection);
+
+    const auto key = make_key(database.url());
+    support::Service api(
+        "api-svc", {{"APP_ENV", "development"}, {"LOG_LEVEL", "warn"}, {"DATABASE_URL", database.url()}});
+    bench::Load load{.port = api.port(),
+                     .connections = options.connections,
+                     .duration = std::chrono::seconds(options.seconds)};
+
+    std::mt19937_64 random(1);
+    load.next_request = [&] {
+        return head("GET /api/v1/users/" + domain::to_string(users[random() % users.size()]), key) + "\r\n";
+    };
+    auto got = bench::drive(load);
+    const double selects = repeat(options.seconds, [&](int) {
+        thread_local std::mt19937_64 own(std::random_device{}());
+        postgres::find_user(pool, users[own() % users.size()]);
+    });
+
+    People people(zones, "post");
+    load.next_request = [&] { return post(people.next(), key); };
+    load.expected_status = 201;
+    auto posted = bench::drive(load);
+    const auto kept = connection.run(count_users).front().get<std::int64_t>(0) - seeded_users;
+    report.count_fault("errors", std::abs(kept - posted.answered));
+
+    bench::settle(connection);
+    const double inserts = insert_alone(pool, zones, options.seconds, "planned");
+    connection.execute("ALTER TABLE users DISABLE TRIGGER plan_new_users");
+    bench::settle(connection);
+    const double bare_inserts = insert_alone(pool, zones, options.seconds, "bare");
+
+    show(report, "get", got, selects);
+    show(report, "post", posted, inserts);
+    report.add("select_alone_per_second", selects, "1/s");
+    report.add("insert_alone_per_second", inserts, "1/s");
+    report.add("insert_without_planning_per_second", bare_inserts, "1/s");
+    report.count_fault("unclean_exits", api.stop() == 0 ? 0 : 1);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+    Options options;
+    CLI::App app("Users over HTTP", "bench-api");
+    app.add_option("--connections", options.connections, "kept alive")->capture_default_str();
+    app.add_option("--seconds", options.seconds, "of each phase of a run")->capture_default_str();
+    app.add_option("--runs", options.runs)->capture_default_str()->check(CLI::PositiveNumber);
+    CLI11_PARSE(app, argc, argv);
+
+    bench::Report report("api");
+    report.note(bench::machine_state());
+    report.note(bench::durability());
+    report.note(std::to_string(options.connections) + " connections from one thread of this process; " +
+                std::to_string(database_clients) + " clients of the database alone");
+    for (int i = 0; i < options.runs; ++i) run(options, report);
+    return report.finish();
+} catch (const std::exception& error) {
+    std::cerr << "bench-api: " << error.what() << '\n';
+    return 1;
+}

@@ -1,0 +1,23 @@
+// What processes of this machine cost, read from /proc.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <string>
+
+namespace bench {
+
+/// Processor time of a process since its start, of its children too: those that live and those that were
+/// waited for. Throws std::runtime_error when there is no such process.
+std::chrono::milliseconds processor_time(pid_t pid);
+
+pid_t parent_of(pid_t pid);
+
+/// The process that listens on a TCP port of this machine; throws std::runtime_error when none can be seen.
+pid_t listener_on(int port);
+
+/// Processors and present load: what a result must be read with.
+std::string machine_state();
+
+}  // namespace bench

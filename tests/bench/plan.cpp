@@ -1,0 +1,102 @@
+// bench-plan: users in every zone whose birthday comes within the horizon, planned unit by unit, beside a
+// bare INSERT … SELECT of the same rows into another month's partition.
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <set>
+
+#include "libcore/postgres/plan_table.hpp"
+#include "libcore/postgres/zones_table.hpp"
+#include "tests/bench/machine.hpp"
+#include "tests/bench/postgres_server.hpp"
+#include "tests/bench/report.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto horizon = 26h;
+constexpr int users_per_chunk = 10'000;
+constexpr int idle_ticks = 21;
+const domain::Date birthday(2027y / 3 / 15);
+
+constexpr postgres::Statement insert_copies{"insert_copies", R"(
+    INSERT INTO message_logs_2027_04 (id, user_id, message_type, delivery_date, plan_version, timezone, civil_rule,
+                                      scheduled_send_time, due_at, created_at, updated_at)
+    SELECT id, user_id, message_type, delivery_date + 31, plan_version, timezone, civil_rule,
+           scheduled_send_time + interval '31 days', due_at + interval '31 days', created_at, updated_at
+    FROM message_logs_2027_03)"};
+
+double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::vector<std::string> zones_in(postgres::Pool& pool) {
+    std::set<std::string> zones;
+    for (const auto& zone : postgres::zone_names(pool)) zones.insert(zone.stored);
+    return {zones.begin(), zones.end()};
+}
+
+void run(int users, bench::Report& report) {
+    const support::TestDatabase database;
+    auto connection = bench::patient_connection(database);
+    auto pool = database.pool();
+    // 09:00 on the day comes after the first of these moments everywhere, and within the horizon of the
+    // second.
+    connection.execute("SELECT set_clock('2027-03-14T12:00:00Z', 0)");
+    bench::add_unplanned_users(connection, users, "1990-03-15", zones_in(pool));
+    connection.execute("SELECT set_clock('2027-03-14T20:00:00Z', 0)");
+    bench::settle(connection);
+
+    auto units = postgres::units_due(pool, horizon);
+    const auto full = std::ranges::stable_partition(units, [](const postgres::Unit& unit) {
+        return unit.message_type != "BIRTHDAY" || unit.delivery_date != birthday;
+    });
+    std::ranges::for_each(units.begin(), full.begin(),
+                          [&](const auto& unit) { postgres::plan_unit(pool, unit, users_per_chunk); });
+    int rows = 0;
+    auto start = Clock::now();
+    for (const postgres::Unit& unit : full) rows += postgres::plan_unit(pool, unit, users_per_chunk);
+    const double planned = rows / seconds_since(start);
+    report.count_fault("lost", users - rows);
+
+    start = Clock::now();
+    const int copies = connection.run(insert_copies).affected();
+    const double bare = copies / seconds_since(start);
+
+    std::vector<double> ticks;
+    for (int i = 0; i < idle_ticks; ++i) {
+        start = Clock::now();
+        report.count_fault("units_left", std::ssize(postgres::units_due(pool, horizon)));
+        ticks.push_back(1000 * seconds_since(start));
+    }
+    report.add("rows_per_second", planned, "1/s");
+    report.add("bare_insert_rows_per_second", bare, "1/s");
+    report.add("ratio_to_bare_insert", planned / bare, "ratio");
+    report.add("units", static_cast<double>(full.size()), "count");
+    report.add("idle_tick_milliseconds", bench::percentile(ticks, 0.5), "ms");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+    int users = 200'000;
+    int runs = 3;
+    CLI::App app("A birthday of many users in every zone, planned", "bench-plan");
+    app.add_option("--users", users)->capture_default_str()->check(CLI::PositiveNumber);
+    app.add_option("--runs", runs)->capture_default_str()->check(CLI::PositiveNumber);
+    CLI11_PARSE(app, argc, argv);
+
+    bench::Report report("plan");
+    report.note(bench::machine_state());
+    report.note(bench::durability());
+    report.note(std::to_string(users) + " users with the same birthday, spread over every zone");
+    for (int i = 0; i < runs; ++i) run(users, report);
+    return report.finish();
+} catch (const std::exception& error) {
+    std::cerr << "bench-plan: " << error.what() << '\n';
+    return 1;
+}

@@ -1,0 +1,59 @@
+#include "tests/bench/postgres_server.hpp"
+
+#include "tests/bench/machine.hpp"
+
+namespace bench {
+
+namespace {
+
+constexpr postgres::Statement durable_settings{"durable_settings", R"(
+    SELECT 'PostgreSQL ' || current_setting('server_version') || ', ' || string_agg(name || '=' || setting, ' ')
+    FROM (SELECT name, setting FROM pg_settings
+          WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes', 'wal_compression')
+          ORDER BY name) AS settings)"};
+
+constexpr postgres::Statement wal_bytes{"wal_bytes", "SELECT (pg_current_wal_lsn() - '0/0')::bigint"};
+
+constexpr postgres::Statement add_users{"add_users", R"(
+    INSERT INTO users (id, first_name, last_name, email, birthday_date, timezone)
+    SELECT uuid_v7(), 'Ada', 'Lovelace', 'recipient' || n || '@example.com', $2, ($3::text[])[1 + n % $4]
+    FROM generate_series(1, $1) AS n)"};
+
+constexpr postgres::Statement use_zones{"use_zones",
+                                        "INSERT INTO zones_in_use (timezone) SELECT unnest($1::text[])"};
+
+}  // namespace
+
+postgres::Connection patient_connection(const support::TestDatabase& database) {
+    auto settings = database.settings();
+    settings.statement_timeout = settings.query_deadline = std::chrono::milliseconds(0);
+    return postgres::Connection(settings);
+}
+
+std::string durability() {
+    const support::TestDatabase database;
+    return database.connection().run(durable_settings).front().get<std::string>(0);
+}
+
+void add_unplanned_users(postgres::Connection& connection, int count, const std::string& birthday,
+                         const std::vector<std::string>& zones) {
+    connection.execute("ALTER TABLE users DISABLE TRIGGER plan_new_users");
+    connection.run(add_users, count, birthday, zones, static_cast<int>(zones.size()));
+    connection.run(use_zones, zones);
+    connection.execute("ALTER TABLE users ENABLE TRIGGER plan_new_users");
+}
+
+void settle(postgres::Connection& connection) {
+    connection.execute("VACUUM ANALYZE");
+    connection.execute("CHECKPOINT");
+}
+
+pid_t server_process(const postgres::Connection& connection) {
+    return parent_of(connection.backend_pid());
+}
+
+std::int64_t wal_position(postgres::Connection& connection) {
+    return connection.run(wal_bytes).front().get<std::int64_t>(0);
+}
+
+}  // namespace bench
