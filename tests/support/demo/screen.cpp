@@ -119,7 +119,9 @@ void Screen::conclude(const Verdict& verdict, const View& view) {
     say(styled(bold, "What the e-mail provider received, against a calculation of our own"));
     row("expected", verdict.expected, "due until " + calendar_time(view.end) + " UTC");
     row("planned", static_cast<std::size_t>(view.progress.planned), "by the system itself");
-    row("sent", verdict.deliveries.size(), "the right text to the right address");
+    row("sent", verdict.sent,
+        "the right text to the right address" +
+            (verdict.sent_also == 0 ? "" : "; " + grouped(verdict.sent_also) + " more, due after the end"));
     row("early", verdict.early, "");
     row("late", verdict.late, "more than 2 real seconds");
     row("twice", verdict.twice, "");

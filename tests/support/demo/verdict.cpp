@@ -70,6 +70,7 @@ private:
     void deliver(const oracle::Occasion& occasion, const Email& email) {
         const auto shown = clock_.shows_at(email.received_at);
         const auto lateness = clock_.real(shown - occasion.instant);
+        ++(occasion.instant <= end_ ? verdict_.sent : verdict_.sent_also);
         verdict_.deliveries.push_back({&occasion, shown, lateness});
         if (shown < occasion.instant) {
             ++verdict_.early;

@@ -37,6 +37,8 @@ struct Delivery {
 
 struct Verdict {
     std::size_t expected = 0;
+    std::size_t sent = 0;              ///< of these
+    std::size_t sent_also = 0;         ///< rightly, of what is due after the end
     std::vector<Delivery> deliveries;  ///< the right text to the right address, in the order received
     std::size_t early = 0;
     std::size_t late = 0;

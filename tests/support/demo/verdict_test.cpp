@@ -91,7 +91,10 @@ TEST_CASE("two messages to one person on one day are told apart by their texts")
 TEST_CASE("what is due after the end need not have come but must not come early") {
     const std::vector<oracle::Occasion> three{two[0], two[1], occasion("cid", 51h)};
     CHECK(demo::judge(three, {ana, ben}, clock_of_demo, end).passed());
-    CHECK(demo::judge(three, {ana, ben, {real(51h), "cid", "Hey, cid"}}, clock_of_demo, end).passed());
+    const auto verdict = demo::judge(three, {ana, ben, {real(51h), "cid", "Hey, cid"}}, clock_of_demo, end);
+    CHECK(verdict.passed());
+    CHECK(verdict.sent == 2);
+    CHECK(verdict.sent_also == 1);
     CHECK(demo::judge(three, {ana, ben, {real(50h), "cid", "Hey, cid"}}, clock_of_demo, end).early == 1);
 }
 
