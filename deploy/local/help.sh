@@ -18,9 +18,9 @@ manual() {
 missing packages are installed, servers are private to this checkout.
 
 To see it and to trust it
-  demo               Builds everything, starts an instance of its own on an empty database, and shows two days of
+  demo [--users N] [--hours N] [--seconds N] [--seed N]
+                     Builds everything, starts an instance of its own on an empty database, and shows two days of
                      messages in two minutes, with a verdict. The instance stays for a look around.
-                     Further arguments go to the demo program: ./dev demo --help-demo lists them.
   test [--long] [FILTER]
                      Static checks, then all tests in release, AddressSanitizer and ThreadSanitizer builds, on servers
                      of their own. FILTER is a suite (postgres_test) or a regular expression on test names. --long
