@@ -4,7 +4,7 @@
 command_bench() {
   local name chosen environment status=0
   install_packages
-  compile_quietly release
+  compile_quietly release programs
   if [[ ${1:-} == --list ]]; then
     benchmarks
     return

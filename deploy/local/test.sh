@@ -58,14 +58,14 @@ choose_suites() {
     awk -v suite="$1" '{ all = all $0 "\n" } $2 == suite { one = one $0 "\n" } END { printf "%s", one ? one : all }')
 }
 
-# BUILT holds the builds that succeeded. Instrumented builds make the suites only; release makes everything.
+# BUILT holds the builds that succeeded. Each makes its suites; the system tests need the programs as well.
 build_suites() {
   local build targets
   BUILT=' '
   for build in release asan tsan; do
     targets=$(printf '%s\n' "${CHOSEN_SUITES[@]}" | awk -v build="$build" '$1 == build { print $2 }')
     [[ -n $targets ]] || continue
-    [[ $build != release && $targets != *system_test* ]] || targets=all
+    [[ $targets != *system_test* ]] || targets+=$'\nprograms'
     # shellcheck disable=SC2086 # one word per target
     if compile_quietly "$build" $targets; then
       BUILT+="$build "
