@@ -1,0 +1,274 @@
+// kill -9, and servers that go away, at the worst moments: nothing is lost, and each message goes out once.
+
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <optional>
+#include <thread>
+
+#include "tests/support/http_client.hpp"
+#include "tests/support/system/system.hpp"
+#include "tests/support/tcp_gate.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using domain::Status;
+using support::Comparison;
+using support::Environment;
+using support::eventually;
+using support::metric;
+using support::System;
+using support::TcpGate;
+
+const std::string just_before_nine = "2027-03-10T08:59:59Z";
+const std::string nothing_to_claim = R"(hints_total{result="nothing_to_claim"})";
+
+void add_due(System& system, int people) {
+    system.set_clock("2027-03-10T08:00:00Z", 0);
+    system.add({.count = people});
+    system.set_clock(just_before_nine);
+}
+
+std::uint16_t broker_port(const System& system) {
+    return system.broker.settings().url.port;
+}
+
+std::string queue_of(const System& system) {
+    return system.broker.settings().topology.deliveries();
+}
+
+long resident_megabytes(support::Service& service) {
+    std::ifstream statm("/proc/" + std::to_string(service.process().pid()) + "/statm");
+    long pages = 0;
+    statm >> pages >> pages;
+    return pages / 256;
+}
+
+}  // namespace
+
+TEST_CASE("a scheduler killed after the publish and before its COMMIT loses nothing (H06)") {
+    System system(System::Provider::naive);
+    // Its COMMIT reaches the server and waits there for us.
+    system.sql.execute(R"sql(
+        CREATE FUNCTION wait_for_the_test() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NULL; END $$;
+        CREATE CONSTRAINT TRIGGER hold_commit AFTER INSERT ON dispatches DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION wait_for_the_test();
+        SELECT pg_advisory_lock(1))sql");
+    add_due(system, 3);
+    auto killed = system.start("scheduler-svc");
+    REQUIRE(eventually([&] { return system.broker.ready(queue_of(system)) == 3U; }));
+    CHECK(system.count(Status::scheduled) == 3);
+    killed.kill();
+    system.sql.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND application_name = 'scheduler-svc'");
+    system.sql.execute("DROP TRIGGER hold_commit ON dispatches");
+    CHECK(system.count(Status::scheduled) == 3);
+
+    const auto scheduler = system.start("scheduler-svc");
+    REQUIRE(eventually([&] { return system.broker.ready(queue_of(system)) == 6U; }));
+    const auto worker = system.start("worker-svc");
+    REQUIRE(system.sent(3));
+    CHECK(eventually([&] { return metric(worker, nothing_to_claim) == 3; }));
+    CHECK(system.requests().size() == 3);
+    CHECK(system.compare() == Comparison{.delivered = 3});
+}
+
+TEST_CASE("a broker lost in the middle of a publish costs no message and sends none twice (H06)") {
+    System system(System::Provider::naive);
+    TcpGate gate("127.0.0.1", broker_port(system));
+    system.set_clock("2027-03-10T08:00:00Z", 0);
+    system.add({.count = 500});
+    const auto scheduler =
+        system.start("scheduler-svc", {{"AMQP_URL", system.amqp_url_through(gate.port())}});
+    gate.cut_after(20'000);
+    system.set_clock(just_before_nine);
+    REQUIRE(eventually([&] { return system.count(Status::queued) == 500; }, 20s));
+    const auto hints = system.broker.ready(queue_of(system)).value_or(0);
+    CHECK(hints > 500);
+    CHECK(gate.accepted() == 2);
+
+    const auto worker = system.start("worker-svc");
+    REQUIRE(system.sent(500));
+    CHECK(eventually([&] { return metric(worker, nothing_to_claim) >= hints - 500; }));
+    CHECK(system.compare() == Comparison{.delivered = 500});
+}
+
+TEST_CASE("while the broker is away what falls due stays in the ledger (H06)") {
+    constexpr int people = 3'000;
+    System system(System::Provider::naive);
+    TcpGate gate("127.0.0.1", broker_port(system));
+    const Environment gated{{"AMQP_URL", system.amqp_url_through(gate.port())}};
+    auto scheduler = system.start("scheduler-svc", gated);
+    const auto worker = system.start("worker-svc", gated);
+    system.set_clock("2027-03-10T08:00:00Z", 0);
+    system.add({.count = people});
+    gate.refuse();
+    const auto before = resident_megabytes(scheduler);
+    system.set_clock(just_before_nine);
+    const std::string rounds = R"(loop_rounds_total{loop="dispatcher",result="failed"})";
+    const auto failed = metric(scheduler, rounds);
+    REQUIRE(eventually([&] { return metric(scheduler, rounds) >= failed + 5; }, 30s));
+    CHECK(system.count(Status::scheduled) == people);
+    CHECK(resident_megabytes(scheduler) - before < 16);
+    CHECK(support::http_get(scheduler.ops_port(), "/readyz").status == 503);
+
+    gate.forward();
+    REQUIRE(system.sent(people));
+    CHECK(system.compare() == Comparison{.delivered = people});
+}
+
+TEST_CASE("hints that the broker lost are published again") {
+    System system(System::Provider::naive);
+    add_due(system, 3);
+    const auto scheduler = system.start("scheduler-svc");
+    REQUIRE(eventually([&] { return system.count(Status::queued) == 3; }));
+    for (int n = 0; n < 3; ++n) REQUIRE(system.broker.take(queue_of(system)));
+    const auto worker = system.start("worker-svc");
+    REQUIRE(system.sent(3));
+    CHECK(system.compare() == Comparison{.delivered = 3});
+    CHECK(system.requests().size() == 3);
+}
+
+TEST_CASE("a scheduler killed in the middle of 2000 deliveries loses none (H06)") {
+    System system;
+    system.provider.play(R"({"rules": [{"delay_ms": 10}]})");
+    add_due(system, 2'000);
+    const Environment shallow{{"QUEUE_HIGH_WATER", "200"}};
+    auto killed = system.start("scheduler-svc", shallow);
+    const auto worker = system.start("worker-svc");
+    REQUIRE(system.delivered(500));
+    killed.kill();
+    CHECK(system.count(Status::scheduled) > 0);
+    const auto scheduler = system.start("scheduler-svc", shallow);
+    REQUIRE(system.sent(2'000));
+    CHECK(system.compare() == Comparison{.delivered = 2'000});
+}
+
+TEST_CASE("a worker killed in the middle of 2000 deliveries loses none") {
+    System system;
+    system.provider.play(R"({"rules": [{"delay_ms": 20}]})");
+    add_due(system, 2'000);
+    const auto scheduler = system.start("scheduler-svc");
+    auto killed = system.start("worker-svc");
+    REQUIRE(system.delivered(500));
+    killed.kill();
+    CHECK(system.provider.summary().delivered < 2'000);
+    CHECK(system.count(Status::sending) > 0);
+    const auto worker = system.start("worker-svc");
+    REQUIRE(system.sent(2'000));
+    CHECK(system.compare() == Comparison{.delivered = 2'000});
+    // A repeat is explained by the kill: the provider has it, the ledger does not know.
+    for (const auto& row : system.ledger()) CHECK(row.in_doubt == (row.rescues > 0));
+}
+
+TEST_CASE("an API killed in the middle of 2000 deliveries loses no user it confirmed") {
+    constexpr int newcomers = 300;
+    System system;
+    system.provider.play(R"({"rules": [{"delay_ms": 10}]})");
+    const auto scheduler = system.start("scheduler-svc");
+    const auto worker = system.start("worker-svc");
+    std::optional<support::Service> api;
+    api.emplace("api-svc", system.environment());
+    add_due(system, 2'000);
+    REQUIRE(system.delivered(100));
+
+    std::optional<support::HttpClient> client(std::in_place, api->port());
+    std::atomic<int> stored = 0;
+    std::thread killer([&] {
+        eventually([&] { return stored >= newcomers / 2; });
+        api->process().send_signal(SIGKILL);
+    });
+    int kills = 0;
+    for (int n = 0; stored < newcomers; ++n) {
+        const auto body = R"({"firstName": "New", "lastName": "Comer", "timezone": "UTC", "email": "new)" +
+                          std::to_string(stored) + R"(@example.com", "birthdayDate": "1990-03-11"})";
+        try {
+            const auto reply =
+                client->request("POST", "/api/v1/users", body, {{"Content-Type", "application/json"}});
+            // A conflict is the request whose answer the crash took.
+            if (reply.status != 201 && (reply.status != 409 || kills == 0)) break;
+            ++stored;
+        } catch (const std::runtime_error&) {
+            if (kills++ > 0) break;
+            killer.join();
+            api->process().wait_for_exit();
+            api.emplace("api-svc", system.environment());
+            client.emplace(api->port());
+        }
+    }
+    if (killer.joinable()) killer.join();
+    REQUIRE(stored == newcomers);
+    CHECK(kills == 1);
+    REQUIRE(system.sent(2'000));
+    system.set_clock("2027-03-11T08:59:59Z");
+    REQUIRE(system.sent(2'000 + newcomers));
+    CHECK(system.compare() == Comparison{.delivered = 2'000 + newcomers});
+}
+
+TEST_CASE("a worker killed between claim and POST leaves its messages to be sent once") {
+    System system(System::Provider::naive);
+    TcpGate gate("127.0.0.1", system.provider.port());
+    gate.stall();
+    add_due(system, 5);
+    const auto scheduler = system.start("scheduler-svc");
+    {
+        auto killed =
+            system.start("worker-svc", {{"PROVIDER_URL", "http://127.0.0.1:" + std::to_string(gate.port())},
+                                        {"PROVIDER_TIMEOUT", "2s"},
+                                        {"DELIVERY_LEASE", "4s"}});
+        REQUIRE(eventually([&] { return system.count(Status::sending) == 5; }));
+        killed.kill();
+    }
+    gate.cut();
+    gate.forward();
+    CHECK(system.requests().empty());
+
+    const auto worker = system.start("worker-svc");
+    REQUIRE(system.sent(5));
+    CHECK(system.compare() == Comparison{.delivered = 5});
+    CHECK(system.requests().size() == 5);
+    for (const auto& row : system.ledger()) {
+        CHECK(row.rescues == 1);
+        CHECK(row.in_doubt);
+    }
+}
+
+TEST_CASE("what was recorded and not acked is redelivered and not sent again") {
+    System system(System::Provider::naive);
+    TcpGate gate("127.0.0.1", broker_port(system));
+    system.provider.play(R"({"rules": [{"delay_ms": 500}]})");
+    add_due(system, 5);
+    const auto scheduler = system.start("scheduler-svc");
+    const auto worker = system.start("worker-svc", {{"AMQP_URL", system.amqp_url_through(gate.port())}});
+    REQUIRE(eventually([&] { return system.provider.summary().requests == 5; }));
+    gate.stall();
+    REQUIRE(system.sent(5));
+    gate.cut();
+    gate.forward();
+    REQUIRE(eventually([&] { return metric(worker, nothing_to_claim) == 5; }));
+    CHECK(system.requests().size() == 5);
+    CHECK(system.compare() == Comparison{.delivered = 5});
+}
+
+TEST_CASE("a success in hand while the database is away is recorded when it is back") {
+    System system(System::Provider::naive);
+    TcpGate gate("127.0.0.1", system.database.port());
+    system.provider.play(R"({"rules": [{"delay_ms": 500}]})");
+    add_due(system, 5);
+    const auto scheduler = system.start("scheduler-svc");
+    const auto worker =
+        system.start("worker-svc", {{"DATABASE_URL", support::through(system.database.url(), gate.port())}});
+    REQUIRE(eventually([&] { return system.provider.summary().requests == 5; }));
+    gate.refuse();
+    // Longer than the lease: the rescue has taken them back, and the worker has their new hints in hand.
+    REQUIRE(eventually(
+        [&] { return system.count(Status::queued) == 5 && system.broker.ready(queue_of(system)) == 0U; }));
+    for (const auto& row : system.ledger()) CHECK(row.rescues == 1);
+    gate.forward();
+    REQUIRE(system.sent(5));
+    CHECK(eventually([&] { return metric(worker, nothing_to_claim) == 5; }));
+    CHECK(system.requests().size() == 5);
+    CHECK(system.compare() == Comparison{.delivered = 5});
+}

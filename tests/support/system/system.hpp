@@ -1,0 +1,74 @@
+// A whole Tidings of one test's own: database, queues and provider. The test starts the services, as many as
+// it needs and as real processes, and may put a gate between any of these.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "tests/support/amqp_fixture.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/postgres_fixture.hpp"
+#include "tests/support/process.hpp"
+#include "tests/support/sink/sink.hpp"
+#include "tests/support/system/comparison.hpp"
+
+namespace support {
+
+/// One birthday a person, at 09:00 of 10 March in UTC unless said otherwise.
+struct People {
+    int count = 1;
+    std::string zone = "UTC";
+    std::string birthday = "1990-03-10";
+};
+
+class System {
+public:
+    /// A naive provider sends an e-mail for every request; one that is not recognises keys.
+    enum class Provider { naive, idempotent };
+
+    explicit System(Provider kind = Provider::idempotent);
+
+    /// Starts a service and waits until it is ready. `more` overrides the drills' fast settings.
+    Service start(const std::string& program, const Environment& more = {}) const;
+    Environment environment(const Environment& more = {}) const;
+    std::string amqp_url_through(int port) const;
+
+    /// The clock of the ledger: from `base` on, at `factor` times the pace of real time; 0 stands still.
+    void set_clock(const std::string& base, double factor = 1);
+
+    void add(const People& people);
+    std::vector<LedgerRow> ledger();
+    /// The only row there is.
+    LedgerRow only_row();
+    int count(domain::Status status);
+    /// The instant the ledger's clock showed when a request came.
+    domain::Instant instant_of(const sink::Entry& request) const { return clock(request.received_at); }
+    std::vector<sink::Entry> requests() const { return provider.entries(0, 1'000'000); }
+
+    /// False when not so many are SENT in time.
+    bool sent(int messages, std::chrono::seconds within = std::chrono::seconds(60));
+    bool delivered(int messages, std::chrono::seconds within = std::chrono::seconds(60)) const;
+    Comparison compare();
+
+    TestDatabase database;
+    AmqpFixture broker;
+    sink::Sink provider;
+    postgres::Connection sql;  ///< as superuser
+
+private:
+    struct ClockRow {
+        domain::Instant base;
+        domain::Instant started_at;
+        double factor;
+    };
+    domain::Instant clock(domain::Instant real) const;
+
+    std::vector<ClockRow> clocks_;
+    int people_ = 0;
+};
+
+/// A counter or gauge of a service, named with its labels as in the scrape; 0 while it is absent.
+double metric(const Service& service, const std::string& name);
+
+}  // namespace support
