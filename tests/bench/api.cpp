@@ -141,7 +141,6 @@ void show(bench::Report& report, const std::string& what, bench::LoadResult& res
     report.add(what + "_p95", bench::percentile(result.milliseconds, 0.95), "ms");
     report.add(what + "_p99", bench::percentile(result.milliseconds, 0.99), "ms");
     report.add(what + "_ratio_to_database", result.per_second() / alone, "ratio");
-    report.count_fault("errors", result.errors);
 }
 
 void run(const Options& options, bench::Report& report) {
@@ -175,7 +174,6 @@ void run(const Options& options, bench::Report& report) {
     load.expected_status = 201;
     auto posted = bench::drive(load);
     const auto kept = connection.run(count_users).front().get<std::int64_t>(0) - seeded_users;
-    report.count_fault("errors", std::abs(kept - posted.answered));
 
     bench::settle(connection);
     const double inserts = insert_alone(pool, zones, options.seconds, "planned");
@@ -183,6 +181,7 @@ void run(const Options& options, bench::Report& report) {
     bench::settle(connection);
     const double bare_inserts = insert_alone(pool, zones, options.seconds, "bare");
 
+    report.count_fault("errors", got.errors + posted.errors + std::abs(kept - posted.answered));
     show(report, "get", got, selects);
     show(report, "post", posted, inserts);
     report.add("select_alone_per_second", selects, "1/s");

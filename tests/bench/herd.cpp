@@ -12,8 +12,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const postgres::Unit birthday{"BIRTHDAY", "UTC", domain::Date(2027y / 3 / 15)};
-
 constexpr postgres::Statement count_unsent{"count_unsent", R"(
     SELECT count(*) FROM message_logs WHERE delivery_date = '2027-03-15' AND status <> 'SENT')"};
 
@@ -36,11 +34,11 @@ constexpr postgres::Statement count_updates{"count_updates", R"(
 Herd::Herd(int messages) : connection_(patient_connection(database_)) {
     connection_.execute("SELECT set_clock('2027-03-15T08:59:00Z', 0)");
     add_unplanned_users(connection_, messages, "1990-03-15", {"UTC"});
-    {
-        postgres::Pool pool(pool_settings());
-        if (postgres::plan_unit(pool, birthday, 10'000) != messages)
-            throw std::runtime_error("not everybody was planned for");
-    }
+    postgres::Pool pool(pool_settings());
+    int planned = 0;
+    for (const postgres::Unit& unit : postgres::units_due(pool, 26h))
+        planned += postgres::plan_unit(pool, unit, 10'000);
+    if (planned != messages) throw std::runtime_error("not everybody was planned for");
     settle(connection_);
 }
 
