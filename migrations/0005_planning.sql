@@ -51,7 +51,8 @@ BEGIN
         CROSS JOIN LATERAL civil_time(wanted.day, t.send_at, u.timezone, t.gap_rule, t.fold_rule) AS civil
         CROSS JOIN LATERAL (SELECT civil.instant + spread_offset(u.id, t.spread) AS instant) AS at
         WHERE falls_on(o.date, o.one_off, wanted.day, t.leap_day)
-          AND at.instant >= known.since AND at.instant < until
+          -- As the planner measures: by the time before the spread, which may lead far beyond.
+          AND at.instant >= known.since AND civil.instant < until
         ORDER BY t.name, wanted.day
         ON CONFLICT (idempotency_key, delivery_date) DO UPDATE SET
             plan_version = excluded.plan_version, timezone = excluded.timezone, civil_rule = excluded.civil_rule,
@@ -178,8 +179,8 @@ BEGIN
     IF (NEW.timezone, NEW.birthday_date, NEW.anniversary_date, NEW.opted_out, NEW.deleted_at, NEW.plan_version)
        IS DISTINCT FROM
        (OLD.timezone, OLD.birthday_date, OLD.anniversary_date, OLD.opted_out, OLD.deleted_at, OLD.plan_version) THEN
-        -- What was owed before the change stays owed, even if the planner is behind.
-        PERFORM plan_missing(ARRAY[OLD.id], NEW.updated_at);
+        -- What was owed before the change stays owed or moves with it, even if the planner is behind.
+        PERFORM plan_missing(ARRAY[OLD.id], NEW.updated_at + plan_reach());
         NEW.plan_version := OLD.plan_version + 1;
         NEW.plan_changed_at := NEW.updated_at;
     END IF;
@@ -225,43 +226,53 @@ CREATE TRIGGER replan_changed_users AFTER UPDATE ON users
     REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION replan_changed_users();
 
--- An occasion that comes, goes or moves is a change of its user.
-CREATE FUNCTION replan_changed_occasions() RETURNS trigger LANGUAGE plpgsql AS $$
+-- An occasion that comes, goes or moves is a change of its user: noted before it, so that what was owed until then
+-- is told apart from what becomes known too late.
+CREATE FUNCTION note_occasion() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE users SET plan_version = plan_version + 1 WHERE id IN (SELECT user_id FROM changed_rows);
+    UPDATE users SET plan_version = plan_version + 1 WHERE id IN (OLD.user_id, NEW.user_id);
+    RETURN coalesce(NEW, OLD);
+END
+$$;
+CREATE TRIGGER note_occasion BEFORE INSERT OR UPDATE OR DELETE ON user_occasions
+    FOR EACH ROW EXECUTE FUNCTION note_occasion();
+
+CREATE FUNCTION replan_occasion() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM replan(ARRAY[OLD.user_id, NEW.user_id]);
     RETURN NULL;
 END
 $$;
-CREATE TRIGGER replan_new_occasions AFTER INSERT ON user_occasions REFERENCING NEW TABLE AS changed_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION replan_changed_occasions();
-CREATE TRIGGER replan_moved_occasions AFTER UPDATE ON user_occasions REFERENCING NEW TABLE AS changed_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION replan_changed_occasions();
-CREATE TRIGGER replan_removed_occasions AFTER DELETE ON user_occasions REFERENCING OLD TABLE AS changed_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION replan_changed_occasions();
+CREATE TRIGGER replan_occasion AFTER INSERT OR UPDATE OR DELETE ON user_occasions
+    FOR EACH ROW EXECUTE FUNCTION replan_occasion();
+
+-- The first day of each type and zone in use that is not planned.
+CREATE VIEW first_unplanned AS
+    SELECT t.name AS message_type, z.timezone, t.send_at,
+           coalesce((SELECT max(r.delivery_date) + 1 FROM plan_runs r
+                     WHERE r.message_type = t.name AND r.timezone = z.timezone),
+                    (greatest(z.since, t.created_at) AT TIME ZONE z.timezone)::date - 1) AS day
+    FROM message_types t CROSS JOIN zones_in_use z;
 
 -- What the planner has to do: every unit after the newest planned one whose send time comes before now + horizon.
 CREATE FUNCTION units_due(horizon interval)
     RETURNS TABLE (message_type text, timezone text, delivery_date date)
     LANGUAGE sql STABLE AS $$
-    SELECT t.name, z.timezone, unit.day
-    FROM message_types t
-    CROSS JOIN zones_in_use z
+    WITH first AS MATERIALIZED (SELECT f.message_type, f.timezone, f.send_at, f.day FROM first_unplanned f)
+    SELECT f.message_type, f.timezone, unit.day
+    FROM first f
     CROSS JOIN (SELECT app_now() + horizon AS until) AS reach
     CROSS JOIN LATERAL (
-        SELECT coalesce((SELECT max(r.delivery_date) + 1 FROM plan_runs r
-                         WHERE r.message_type = t.name AND r.timezone = z.timezone),
-                        (greatest(z.since, t.created_at) AT TIME ZONE z.timezone)::date - 1) AS day
-    ) AS first
-    CROSS JOIN LATERAL (
-        SELECT first.day + n AS day
-        FROM generate_series(0, (reach.until AT TIME ZONE z.timezone)::date - first.day) n
+        SELECT f.day + n AS day
+        FROM generate_series(0, (reach.until AT TIME ZONE f.timezone)::date - f.day) n
     ) AS unit
-    WHERE (unit.day + t.send_at) AT TIME ZONE z.timezone < reach.until
-    ORDER BY unit.day, z.timezone, t.name
+    WHERE (unit.day + f.send_at) AT TIME ZONE f.timezone < reach.until
+    ORDER BY unit.day, f.timezone, f.message_type
 $$;
 
 -- Plans up to `size` users of one unit, in a transaction of the caller's; call again with the cursor that came back
--- until `finished`. One planner at a time works on a unit; one that comes late finds the plan_runs row.
+-- until `finished`. One planner at a time works on a type and zone. One that comes late, or before the days before
+-- this one are planned, has nothing to do: a later plan_runs row would hide the earlier days for ever.
 -- The cursor: which of the month-days kept on this day, and after which user.
 CREATE FUNCTION plan_chunk(type text, zone text, day date, size integer,
                            INOUT kept smallint, INOUT after uuid, OUT planned integer, OUT finished boolean)
@@ -275,17 +286,14 @@ BEGIN
     -- Rows and their plan_runs row are lost together or not at all, and then planned again: no need to wait for the
     -- disk. Whatever is published from them flushes them first.
     PERFORM set_config('synchronous_commit', 'off', true);
-    PERFORM pg_advisory_xact_lock(hashtextextended(concat_ws('/', 'plan', type, zone, day), 0));
+    PERFORM pg_advisory_xact_lock(hashtextextended(concat_ws('/', 'plan', type, zone), 0));
     planned := 0;
     finished := true;
-    PERFORM FROM plan_runs r WHERE r.message_type = type AND r.timezone = zone AND r.delivery_date = day;
-    IF FOUND THEN
-        RETURN;
-    END IF;
-    SELECT * INTO t FROM message_types m WHERE m.name = type;
+    PERFORM FROM first_unplanned f WHERE f.message_type = type AND f.timezone = zone AND f.day = plan_chunk.day;
     IF NOT FOUND THEN
         RETURN;
     END IF;
+    SELECT * INTO t FROM message_types m WHERE m.name = type;
     SELECT * INTO civil FROM civil_time(day, t.send_at, zone, t.gap_rule, t.fold_rule);
     kept_days := kept_month_days(day, t.leap_day);
     kept := coalesce(kept, kept_days[1]);
@@ -295,7 +303,7 @@ BEGIN
         SELECT o.user_id, o.date, o.one_off, o.plan_version, o.plan_changed_at
         FROM occasions o
         WHERE o.message_type = type AND o.timezone = zone AND month_day(o.date) = kept AND o.reachable
-          AND o.user_id > after
+          AND falls_on(o.date, o.one_off, day, t.leap_day) AND o.user_id > after
         ORDER BY o.user_id
         LIMIT size
     ), inserted AS (
@@ -307,8 +315,7 @@ BEGIN
         FROM chosen c
         CROSS JOIN (SELECT app_now() AS now) AS clock
         CROSS JOIN LATERAL (SELECT civil.instant + spread_offset(c.user_id, t.spread) AS instant) AS at
-        WHERE falls_on(c.date, c.one_off, day, t.leap_day)
-          AND at.instant >= greatest(c.plan_changed_at, t.created_at)
+        WHERE at.instant >= greatest(c.plan_changed_at, t.created_at)
         ORDER BY c.user_id
         ON CONFLICT (idempotency_key, delivery_date) DO NOTHING
         RETURNING 1
