@@ -169,10 +169,12 @@ CREATE INDEX message_logs_attention ON message_logs (attention_at) WHERE attenti
 CREATE TABLE dispatches (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- Rescue takes them in turn: old batches that wait must not hide newer ones.
+    looked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     ids uuid[] NOT NULL,
     dates date[] NOT NULL
 );
-CREATE INDEX dispatches_at ON dispatches (at);
+CREATE INDEX dispatches_looked_at ON dispatches (looked_at);
 
 -- All attempts but first-time successes.
 CREATE TABLE delivery_attempts (

@@ -73,7 +73,7 @@ verify_indexes() {
       coalesce('missing or invalid: ' || string_agg(wanted.name, ', ') FILTER (WHERE i.indisvalid IS NOT TRUE),
         count(*) || ' valid')
     FROM unnest(ARRAY['users_email', 'users_birthday', 'users_anniversary', 'message_logs_due', 'message_logs_user',
-      'message_logs_type_time', 'message_logs_attention', 'dispatches_at']) AS wanted (name)
+      'message_logs_type_time', 'message_logs_attention', 'dispatches_looked_at']) AS wanted (name)
     LEFT JOIN pg_index i ON i.indexrelid = to_regclass(wanted.name)"
 }
 

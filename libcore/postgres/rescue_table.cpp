@@ -13,7 +13,7 @@ constexpr Statement rescue_batches{"rescue_batches", R"sql(
         SELECT id, ids, dates, at < clock_timestamp() - $2::interval AND $3 AS lost
         FROM dispatches
         WHERE at < clock_timestamp() - $1::interval
-        ORDER BY at
+        ORDER BY looked_at
         LIMIT $6
         FOR UPDATE SKIP LOCKED
     ), in_flight AS MATERIALIZED (
@@ -50,9 +50,9 @@ constexpr Statement rescue_batches{"rescue_batches", R"sql(
           AND NOT EXISTS (SELECT FROM requeued r WHERE r.id = f.id)
         GROUP BY f.batch
     ), shrunk AS (
-        UPDATE dispatches d SET ids = r.ids, dates = r.dates
-        FROM remaining r JOIN batch b ON b.id = r.batch
-        WHERE d.id = r.batch AND cardinality(r.ids) < cardinality(b.ids)
+        UPDATE dispatches d SET ids = r.ids, dates = r.dates, looked_at = clock_timestamp()
+        FROM remaining r
+        WHERE d.id = r.batch
     ), finished AS (
         DELETE FROM dispatches d USING batch b
         WHERE d.id = b.id AND NOT EXISTS (SELECT FROM remaining r WHERE r.batch = b.id)
