@@ -25,10 +25,11 @@ constexpr Statement claim_locked{"claim_locked", R"sql(
     WITH ready AS MATERIALIZED (
         SELECT m.id, m.delivery_date, u.email, clock.now,
                clock.now > m.scheduled_send_time + t.max_lateness AS too_late,
-               render(CASE WHEN (clock.now AT TIME ZONE m.timezone)::date > m.delivery_date
-                           THEN coalesce(t.late_template, t.template) ELSE t.template END,
-                      u.first_name, u.last_name, m.delivery_date,
-                      occasion_date(u, m.message_type, m.delivery_date)) AS content
+               coalesce(m.message_content,
+                        render(CASE WHEN (clock.now AT TIME ZONE m.timezone)::date > m.delivery_date
+                                    THEN coalesce(t.late_template, t.template) ELSE t.template END,
+                               u.first_name, u.last_name, m.delivery_date,
+                               occasion_date(u, m.message_type, m.delivery_date))) AS content
         FROM unnest($1::uuid[], $2::date[]) AS locked(id, delivery_date)
         JOIN message_logs m ON m.id = locked.id AND m.delivery_date = locked.delivery_date
         JOIN users u ON u.id = m.user_id
@@ -43,7 +44,7 @@ constexpr Statement claim_locked{"claim_locked", R"sql(
         attempt = m.attempt + 1,
         lease_until = clock_timestamp() + $5::interval,
         recipient_email = coalesce(m.recipient_email, r.email),
-        message_content = coalesce(m.message_content, r.content),
+        message_content = r.content,
         updated_at = r.now
     FROM ready r
     WHERE m.id = r.id AND m.delivery_date = r.delivery_date AND m.delivery_date BETWEEN $3 AND $4
@@ -151,17 +152,16 @@ void claim_rows(Transaction& transaction, std::vector<Locked>& locked, std::chro
 
 ClaimReport claim_together(Pool& pool, std::span<const domain::Delivery> hints,
                            std::chrono::milliseconds lease) {
-    ClaimReport report;
     std::set<domain::Uuid> outdated;
-    {
-        const Lease connection = pool.lease();
-        Transaction transaction(*connection);
+    ClaimReport report = transact(pool, [&](Transaction& transaction) {
+        ClaimReport made;
         auto locked = lock(transaction, hints, lease);
-        if (!locked.empty()) claim_rows(transaction, locked, lease, report);
-        transaction.commit();
+        if (!locked.empty()) claim_rows(transaction, locked, lease, made);
+        outdated.clear();
         for (const Locked& row : locked) outdated.insert(row.user);
-        report.outdated = static_cast<int>(locked.size());
-    }
+        made.outdated = static_cast<int>(locked.size());
+        return made;
+    });
     if (!outdated.empty()) replan(pool, std::vector(outdated.begin(), outdated.end()));
     return report;
 }
@@ -169,7 +169,10 @@ ClaimReport claim_together(Pool& pool, std::span<const domain::Delivery> hints,
 template <class Range>
 int give_back_rows(Pool& pool, const Range& held, const char* status, std::chrono::milliseconds delay) {
     if (held.empty()) return 0;
-    return pool.run(give_back, ids_of(held), dates_of(held), attempts_of(held), status, delay).affected();
+    return transact(pool, [&](Transaction& transaction) {
+        return transaction.run(give_back, ids_of(held), dates_of(held), attempts_of(held), status, delay)
+            .affected();
+    });
 }
 
 }  // namespace
