@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t batch_size = 256;
 // Woken long before by a new hint or a hungry lane.
 constexpr auto idle_pause = 1s;
+constexpr auto behind_pause = 20ms;
 // Shorter interruptions are waited out with the hints in hand.
 constexpr auto long_interruption = 2s;
 
@@ -41,6 +42,8 @@ std::chrono::milliseconds Claimer::run_once() {
         give_back(std::move(hints), closed);
         return 0ms;
     }
+    // After an outage the hint of an expired lease may be here before the success in hand is in the ledger.
+    if (parts_.recorder.is_behind()) return behind_pause;
     const int room = parts_.lanes.room();
     if (room <= 0) return idle_pause;
     auto hints = parts_.hints.take(std::min(batch_size, static_cast<std::size_t>(room)));

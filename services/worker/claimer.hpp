@@ -12,6 +12,7 @@
 #include "services/worker/job.hpp"
 #include "services/worker/lanes.hpp"
 #include "services/worker/mailbox.hpp"
+#include "services/worker/recorder.hpp"
 
 namespace worker {
 
@@ -21,6 +22,7 @@ public:
         postgres::Pool& pool;
         Mailbox<Hint>& hints;
         Lanes& lanes;
+        const Recorder& recorder;
         rabbitmq::Consumer& consumer;
         runtime::Registry& registry;
     };

@@ -20,7 +20,7 @@ Pipeline::Pipeline(const Settings& settings, postgres::Pool& pool, runtime::Regi
                   [this] {
                       if (hints_.size() > 0) claiming_.wake();
                   }}),
-      claimer_({pool, hints_, lanes_, consumer_, registry}, settings.lease),
+      claimer_({pool, hints_, lanes_, recorder_, consumer_, registry}, settings.lease),
       recording_("recorder", registry, [this] { return recorder_.run_once(); }),
       claiming_("claimer", registry, [this] { return claimer_.run_once(); }),
       consuming_([this] { consumer_.run(); }) {}

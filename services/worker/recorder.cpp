@@ -12,6 +12,8 @@ constexpr std::size_t batch_size = 256;
 // How long an outcome may wait for others to share its transaction.
 constexpr auto linger = 3ms;
 constexpr auto idle_pause = 1s;
+// Many times what a commit takes, and less than the part of a lease that is left after an answer.
+constexpr auto long_record = 100ms;
 
 const runtime::Buckets lateness_buckets = {.05, .1, .25, .5,   1,    2,      5,     10,
                                            30,  60, 300, 1800, 3600, 21'600, 86'400};
@@ -59,6 +61,7 @@ std::chrono::milliseconds Recorder::run_once() {
         if (now - oldest_ < linger) return linger;
     }
     oldest_ = {};
+    if (recording_since_.load() == Clock::time_point{}) recording_since_ = now;
     auto batch = finished_.take(batch_size);
     try {
         record(batch);
@@ -66,7 +69,13 @@ std::chrono::milliseconds Recorder::run_once() {
         finished_.put_back(std::move(batch));
         throw;
     }
+    recording_since_ = Clock::time_point{};
     return 0ms;
+}
+
+bool Recorder::is_behind() const {
+    const Clock::time_point since = recording_since_;
+    return since != Clock::time_point{} && Clock::now() - since > long_record;
 }
 
 void Recorder::flush() {

@@ -2,6 +2,7 @@
 // `put` from the lanes' thread, `run_once` on one thread of its own.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <string>
@@ -24,6 +25,9 @@ public:
 
     std::chrono::milliseconds run_once();
 
+    /// An outcome could not be recorded yet: whatever is claimed now may be what it is about. Any thread.
+    bool is_behind() const;
+
     /// Records what is left, at the end, as long as the database lets it.
     void flush();
 
@@ -37,6 +41,7 @@ private:
     rabbitmq::Consumer& consumer_;
     Mailbox<Finished> finished_;
     Clock::time_point oldest_{};
+    std::atomic<Clock::time_point> recording_since_{};  ///< zero: no batch is being recorded
     std::map<domain::Status, prometheus::Counter*> outcomes_;
     prometheus::Counter& superseded_;
     prometheus::Counter& given_back_;
