@@ -20,14 +20,8 @@ using support::metric;
 using support::System;
 using support::TcpGate;
 
-const std::string just_before_nine = "2027-03-10T08:59:59Z";
+const std::string nine = "2027-03-10T09:00:00Z";
 const std::string nothing_to_claim = R"(hints_total{result="nothing_to_claim"})";
-
-void add_due(System& system, int people) {
-    system.set_clock("2027-03-10T08:00:00Z", 0);
-    system.add({.count = people});
-    system.set_clock(just_before_nine);
-}
 
 std::uint16_t broker_port(const System& system) {
     return system.broker.settings().url.port;
@@ -55,8 +49,9 @@ TEST_CASE("a scheduler killed after the publish and before its COMMIT loses noth
         CREATE CONSTRAINT TRIGGER hold_commit AFTER INSERT ON dispatches DEFERRABLE INITIALLY DEFERRED
             FOR EACH ROW EXECUTE FUNCTION wait_for_the_test();
         SELECT pg_advisory_lock(1))sql");
-    add_due(system, 3);
+    system.add({.count = 3});
     auto killed = system.start("scheduler-svc");
+    system.set_clock(nine);
     REQUIRE(eventually([&] { return system.broker.ready(queue_of(system)) == 3U; }));
     CHECK(system.count(Status::scheduled) == 3);
     killed.kill();
@@ -78,12 +73,11 @@ TEST_CASE("a scheduler killed after the publish and before its COMMIT loses noth
 TEST_CASE("a broker lost in the middle of a publish costs no message and sends none twice (H06)") {
     System system(System::Provider::naive);
     TcpGate gate("127.0.0.1", broker_port(system));
-    system.set_clock("2027-03-10T08:00:00Z", 0);
     system.add({.count = 500});
     const auto scheduler =
         system.start("scheduler-svc", {{"AMQP_URL", system.amqp_url_through(gate.port())}});
     gate.cut_after(20'000);
-    system.set_clock(just_before_nine);
+    system.set_clock(nine);
     REQUIRE(eventually([&] { return system.count(Status::queued) == 500; }, 20s));
     const auto hints = system.broker.ready(queue_of(system)).value_or(0);
     CHECK(hints > 500);
@@ -102,11 +96,10 @@ TEST_CASE("while the broker is away what falls due stays in the ledger (H06)") {
     const Environment gated{{"AMQP_URL", system.amqp_url_through(gate.port())}};
     auto scheduler = system.start("scheduler-svc", gated);
     const auto worker = system.start("worker-svc", gated);
-    system.set_clock("2027-03-10T08:00:00Z", 0);
     system.add({.count = people});
     gate.refuse();
     const auto before = resident_megabytes(scheduler);
-    system.set_clock(just_before_nine);
+    system.set_clock(nine);
     const std::string rounds = R"(loop_rounds_total{loop="dispatcher",result="failed"})";
     const auto failed = metric(scheduler, rounds);
     REQUIRE(eventually([&] { return metric(scheduler, rounds) >= failed + 5; }, 30s));
@@ -121,8 +114,9 @@ TEST_CASE("while the broker is away what falls due stays in the ledger (H06)") {
 
 TEST_CASE("hints that the broker lost are published again") {
     System system(System::Provider::naive);
-    add_due(system, 3);
+    system.add({.count = 3});
     const auto scheduler = system.start("scheduler-svc");
+    system.set_clock(nine);
     REQUIRE(eventually([&] { return system.count(Status::queued) == 3; }));
     for (int n = 0; n < 3; ++n) REQUIRE(system.broker.take(queue_of(system)));
     const auto worker = system.start("worker-svc");
@@ -134,10 +128,11 @@ TEST_CASE("hints that the broker lost are published again") {
 TEST_CASE("a scheduler killed in the middle of 2000 deliveries loses none (H06)") {
     System system;
     system.provider.play(R"({"rules": [{"delay_ms": 10}]})");
-    add_due(system, 2'000);
+    system.add({.count = 2'000});
     const Environment shallow{{"QUEUE_HIGH_WATER", "200"}};
     auto killed = system.start("scheduler-svc", shallow);
     const auto worker = system.start("worker-svc");
+    system.set_clock(nine);
     REQUIRE(system.delivered(500));
     killed.kill();
     CHECK(system.count(Status::scheduled) > 0);
@@ -149,9 +144,10 @@ TEST_CASE("a scheduler killed in the middle of 2000 deliveries loses none (H06)"
 TEST_CASE("a worker killed in the middle of 2000 deliveries loses none") {
     System system;
     system.provider.play(R"({"rules": [{"delay_ms": 20}]})");
-    add_due(system, 2'000);
+    system.add({.count = 2'000});
     const auto scheduler = system.start("scheduler-svc");
     auto killed = system.start("worker-svc");
+    system.set_clock(nine);
     REQUIRE(system.delivered(500));
     killed.kill();
     CHECK(system.provider.summary().delivered < 2'000);
@@ -171,7 +167,8 @@ TEST_CASE("an API killed in the middle of 2000 deliveries loses no user it confi
     const auto worker = system.start("worker-svc");
     std::optional<support::Service> api;
     api.emplace("api-svc", system.environment());
-    add_due(system, 2'000);
+    system.add({.count = 2'000});
+    system.set_clock(nine);
     REQUIRE(system.delivered(100));
 
     std::optional<support::HttpClient> client(std::in_place, api->port());
@@ -211,13 +208,14 @@ TEST_CASE("a worker killed between claim and POST leaves its messages to be sent
     System system(System::Provider::naive);
     TcpGate gate("127.0.0.1", system.provider.port());
     gate.stall();
-    add_due(system, 5);
+    system.add({.count = 5});
     const auto scheduler = system.start("scheduler-svc");
     {
         auto killed =
             system.start("worker-svc", {{"PROVIDER_URL", "http://127.0.0.1:" + std::to_string(gate.port())},
                                         {"PROVIDER_TIMEOUT", "2s"},
                                         {"DELIVERY_LEASE", "4s"}});
+        system.set_clock(nine);
         REQUIRE(eventually([&] { return system.count(Status::sending) == 5; }));
         killed.kill();
     }
@@ -239,9 +237,10 @@ TEST_CASE("what was recorded and not acked is redelivered and not sent again") {
     System system(System::Provider::naive);
     TcpGate gate("127.0.0.1", broker_port(system));
     system.provider.play(R"({"rules": [{"delay_ms": 500}]})");
-    add_due(system, 5);
+    system.add({.count = 5});
     const auto scheduler = system.start("scheduler-svc");
     const auto worker = system.start("worker-svc", {{"AMQP_URL", system.amqp_url_through(gate.port())}});
+    system.set_clock(nine);
     REQUIRE(eventually([&] { return system.provider.summary().requests == 5; }));
     gate.stall();
     REQUIRE(system.sent(5));
@@ -256,10 +255,11 @@ TEST_CASE("a success in hand while the database is away is recorded when it is b
     System system(System::Provider::naive);
     TcpGate gate("127.0.0.1", system.database.port());
     system.provider.play(R"({"rules": [{"delay_ms": 500}]})");
-    add_due(system, 5);
+    system.add({.count = 5});
     const auto scheduler = system.start("scheduler-svc");
     const auto worker =
         system.start("worker-svc", {{"DATABASE_URL", support::through(system.database.url(), gate.port())}});
+    system.set_clock(nine);
     REQUIRE(eventually([&] { return system.provider.summary().requests == 5; }));
     gate.refuse();
     // Longer than the lease: the rescue has taken them back, and the worker has their new hints in hand.

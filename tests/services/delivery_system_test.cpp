@@ -18,7 +18,7 @@ using support::System;
 // For providers that count every request: nothing is lost by a slow machine that must not be sent again.
 const support::Environment patient{{"PROVIDER_TIMEOUT", "10s"}, {"DELIVERY_LEASE", "30s"}};
 
-const std::string just_before_nine = "2027-03-10T08:59:59Z";
+const std::string nine = "2027-03-10T09:00:00Z";
 
 std::string attempts(System& system) {
     static constexpr postgres::Statement statement{
@@ -37,24 +37,22 @@ std::chrono::duration<double> between(const System& system, const sink::Entry& o
 
 TEST_CASE("10000 messages due in one minute are all sent once (H05)") {
     System system(System::Provider::naive);
-    system.set_clock("2027-03-10T08:00:00Z", 0);
     system.add({.count = 10'000});
     const auto scheduler = system.start("scheduler-svc", patient);
     const auto worker = system.start("worker-svc", patient);
-    system.set_clock(just_before_nine);
+    system.set_clock(nine);
     REQUIRE(system.sent(10'000));
     CHECK(system.compare() == Comparison{.delivered = 10'000});
 }
 
 TEST_CASE("two schedulers and three workers send no message twice (H08)") {
     System system(System::Provider::naive);
-    system.set_clock("2027-03-10T08:00:00Z", 0);
     system.add({.count = 5'000});
     std::deque<support::Service> services;
     for (const auto* program : {"scheduler-svc", "scheduler-svc", "worker-svc", "worker-svc", "worker-svc"}) {
         services.emplace_back(program, system.environment(patient));
     }
-    system.set_clock(just_before_nine);
+    system.set_clock(nine);
     REQUIRE(system.sent(5'000));
     CHECK(system.compare() == Comparison{.delivered = 5'000});
     for (auto worker = services.begin() + 2; worker != services.end(); ++worker) {
@@ -64,7 +62,6 @@ TEST_CASE("two schedulers and three workers send no message twice (H08)") {
 
 TEST_CASE("a late outcome never overwrites a final one (H08)") {
     System system;
-    system.set_clock("2027-03-10T08:00:00Z", 0);
     system.add({});
     auto pool = system.database.pool();
     const auto row = system.only_row();
@@ -94,10 +91,10 @@ TEST_CASE("a late outcome never overwrites a final one (H08)") {
 TEST_CASE("a message refused three times is retried with growing delays until it is sent (H09)") {
     System system;
     system.provider.play(R"({"rules": [{"times": 3, "status": 500, "body": "busy"}]})");
-    system.set_clock("2027-03-10T08:59:40Z", 20);
     system.add({});
     const auto scheduler = system.start("scheduler-svc");
     const auto worker = system.start("worker-svc");
+    system.set_clock(nine, 20);
     REQUIRE(system.sent(1));
 
     const auto row = system.only_row();
@@ -115,10 +112,10 @@ TEST_CASE("a message refused three times is retried with growing delays until it
 TEST_CASE("the sixth refusal is final and bounded retries end in FAILED (H09)") {
     System system;
     system.provider.play(R"({"rules": [{"status": 500, "body": "broken"}]})");
-    system.set_clock("2027-03-10T08:59:00Z", 60);
     system.add({});
     const auto scheduler = system.start("scheduler-svc");
     const auto worker = system.start("worker-svc");
+    system.set_clock(nine, 60);
     REQUIRE(eventually([&] { return system.count(Status::failed) == 1; }, 30s));
     const auto row = system.only_row();
     CHECK(row.failures == 6);
@@ -131,10 +128,10 @@ TEST_CASE("the sixth refusal is final and bounded retries end in FAILED (H09)") 
 TEST_CASE("Retry-After is waited for (H09)") {
     System system;
     system.provider.play(R"({"rules": [{"times": 1, "status": 429, "headers": {"Retry-After": "4"}}]})");
-    system.set_clock(just_before_nine);
     system.add({});
     const auto scheduler = system.start("scheduler-svc");
     const auto worker = system.start("worker-svc");
+    system.set_clock(nine);
     REQUIRE(system.sent(1));
     const auto requests = system.requests();
     REQUIRE(requests.size() == 2);
@@ -146,11 +143,10 @@ TEST_CASE("a refused message keeps the provider's words and stops no other (H09 
     System system;
     system.provider.play(
         R"({"rules": [{"email": "ada7@", "status": 400, "body": "no such\u0000 mailbox \u00e9"}]})");
-    system.set_clock("2027-03-10T08:00:00Z", 0);
     system.add({.count = 20});
     const auto scheduler = system.start("scheduler-svc");
     const auto worker = system.start("worker-svc");
-    system.set_clock(just_before_nine);
+    system.set_clock(nine);
     REQUIRE(system.sent(19));
     REQUIRE(eventually([&] { return system.count(Status::failed) == 1; }));
     for (const auto& row : system.ledger()) {
@@ -166,7 +162,6 @@ TEST_CASE("a refused message keeps the provider's words and stops no other (H09 
 
 TEST_CASE("a text that cannot be rendered stops no other (H17)") {
     System system;
-    system.set_clock("2027-03-10T08:00:00Z", 0);
     system.add({.count = 20});
     // Only for a long name is this longer than the ledger takes.
     system.sql.execute(R"sql(
@@ -176,7 +171,7 @@ TEST_CASE("a text that cannot be rendered stops no other (H17)") {
         WHERE email = 'ada7@example.com')sql");
     const auto scheduler = system.start("scheduler-svc");
     const auto worker = system.start("worker-svc");
-    system.set_clock(just_before_nine);
+    system.set_clock(nine);
     REQUIRE(system.sent(39));
     REQUIRE(eventually([&] { return system.count(Status::failed) == 1; }));
     for (const auto& row : system.ledger()) {
@@ -188,12 +183,11 @@ TEST_CASE("a text that cannot be rendered stops no other (H17)") {
 
 TEST_CASE("ten minutes without a provider fail none of three messages (H16)") {
     System system(System::Provider::naive);
-    system.set_clock("2027-03-10T08:00:00Z", 0);
     system.add({.count = 3});
     system.provider.stop_listening();
     const auto scheduler = system.start("scheduler-svc");
     const auto worker = system.start("worker-svc");
-    system.set_clock("2027-03-10T08:59:40Z", 40);
+    system.set_clock(nine, 40);
     // Ten minutes of the ledger; the worker's circuit goes by real time.
     REQUIRE(eventually([&] { return metric(worker, "delivery_circuit_state") == 2; }, 30s));
     static constexpr postgres::Statement ten_past{"ten_past", "SELECT app_now() > '2027-03-10T09:10:00Z'"};

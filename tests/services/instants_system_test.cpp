@@ -33,8 +33,8 @@ const std::vector<std::string> zones{
 /// Without a worker: one message that fell due at 09:00 UTC and waits in the queue.
 struct Queued {
     Queued() : scheduler(system.start("scheduler-svc")) {
-        system.set_clock("2027-03-10T08:59:59Z");
         system.add({});
+        system.set_clock("2027-03-10T09:00:00Z");
         REQUIRE(eventually([&] { return system.count(Status::queued) == 1; }));
         hint = json::encode(system.only_row().hint);
         REQUIRE(system.broker.ready(queue) == 1U);

@@ -20,21 +20,17 @@ const support::Environment settings{{"PROVIDER_TIMEOUT", "5s"},
                                     {"SHUTDOWN_GRACE", "10s"},
                                     {"QUEUE_HIGH_WATER", "100"}};
 
-/// So many people, due now, at a provider that takes its time.
-void begin(System& system, int people, const std::string& delay_ms) {
-    system.provider.play(R"({"rules": [{"delay_ms": )" + delay_ms + "}]}");
-    system.set_clock("2027-03-10T08:00:00Z", 0);
-    system.add({.count = people});
-    system.set_clock("2027-03-10T08:59:59Z");
-}
+const std::string nine = "2027-03-10T09:00:00Z";
 
 }  // namespace
 
 TEST_CASE("a worker that is told to stop finishes or gives back what it holds (H15)") {
     System system(System::Provider::naive);
-    begin(system, 400, "100");
+    system.provider.play(R"({"rules": [{"delay_ms": 100}]})");
+    system.add({.count = 400});
     const auto scheduler = system.start("scheduler-svc", settings);
     auto stopped = system.start("worker-svc", settings);
+    system.set_clock(nine);
     REQUIRE(system.delivered(50));
     CHECK(stopped.stop(grace) == 0);
     CHECK(system.provider.summary().delivered < 400);
@@ -47,9 +43,11 @@ TEST_CASE("a worker that is told to stop finishes or gives back what it holds (H
 
 TEST_CASE("a scheduler that is told to stop leaves the rest to another one (H15)") {
     System system(System::Provider::naive);
-    begin(system, 1'000, "10");
+    system.provider.play(R"({"rules": [{"delay_ms": 10}]})");
+    system.add({.count = 1'000});
     auto stopped = system.start("scheduler-svc", settings);
     const auto worker = system.start("worker-svc", settings);
+    system.set_clock(nine);
     REQUIRE(system.delivered(50));
     CHECK(stopped.stop(grace) == 0);
     CHECK(system.count(Status::scheduled) > 0);

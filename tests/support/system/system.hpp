@@ -34,7 +34,8 @@ public:
     Environment environment(const Environment& more = {}) const;
     std::string amqp_url_through(int port) const;
 
-    /// The clock of the ledger: from `base` on, at `factor` times the pace of real time; 0 stands still.
+    /// The clock of the ledger, which stands at 08:00 UTC of 10 March 2027 until it is set: from `base` on,
+    /// at `factor` times the pace of real time; 0 stands still.
     void set_clock(const std::string& base, double factor = 1);
 
     void add(const People& people);
