@@ -10,11 +10,11 @@
 #include <stdexcept>
 #include <thread>
 
-#include "libcore/json/writer.hpp"
 #include "libcore/postgres/users_table.hpp"
 #include "libcore/postgres/zones_table.hpp"
 #include "tests/bench/http_load.hpp"
 #include "tests/bench/machine.hpp"
+#include "tests/bench/people.hpp"
 #include "tests/bench/postgres_server.hpp"
 #include "tests/bench/report.hpp"
 #include "tests/support/process.hpp"
@@ -38,32 +38,6 @@ constexpr postgres::Statement all_ids{"all_ids", "SELECT id FROM users"};
 constexpr postgres::Statement count_users{"count_users", "SELECT count(*) FROM users"};
 constexpr postgres::Statement new_id{"new_id", "SELECT uuid_v7() FROM generate_series(1, $1)"};
 
-/// New people without end, nobody twice: zones and birthdays at random, `mark` in every address. One thread.
-class People {
-public:
-    People(const std::vector<postgres::ZoneName>& zones, std::string mark)
-        : zones_(zones), mark_(std::move(mark)), random_(std::hash<std::string>{}(mark_)) {}
-
-    domain::UserFields next() {
-        const std::chrono::sys_days born = 1950y / 1 / 1;
-        return {.first_name = "Ada",
-                .last_name = "Lovelace",
-                .email = mark_ + std::to_string(++count_) + "@example.com",
-                .timezone = zones_[random_() % zones_.size()].stored,
-                .birthday_date = domain::Date(born + std::chrono::days(random_() % 20'000)),
-                .anniversary_date = {},
-                .location_city = "London",
-                .location_country = "United Kingdom",
-                .external_id = {}};
-    }
-
-private:
-    const std::vector<postgres::ZoneName>& zones_;
-    const std::string mark_;
-    std::mt19937_64 random_;
-    int count_ = 0;
-};
-
 std::vector<domain::Uuid> ids(const postgres::Rows& rows) {
     std::vector<domain::Uuid> all;
     for (const auto row : rows) all.push_back(row.get<domain::Uuid>(0));
@@ -85,17 +59,7 @@ std::string head(const std::string& line, const std::string& key) {
 }
 
 std::string post(const domain::UserFields& user, const std::string& key) {
-    const auto body = json::Writer()
-                          .begin_object()
-                          .member("firstName", user.first_name)
-                          .member("lastName", user.last_name)
-                          .member("email", user.email)
-                          .member("timezone", user.timezone)
-                          .member("birthdayDate", user.birthday_date)
-                          .member("locationCity", user.location_city)
-                          .member("locationCountry", user.location_country)
-                          .end_object()
-                          .take();
+    const auto body = bench::request_body(user);
     return head("POST /api/v1/users", key) +
            "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
            body;
@@ -121,7 +85,7 @@ double repeat(int seconds, const std::function<void(int client)>& work) {
 
 double insert_alone(postgres::Pool& pool, const std::vector<postgres::ZoneName>& zones, int seconds,
                     const std::string& mark) {
-    std::vector<People> people;
+    std::vector<bench::People> people;
     std::vector<std::vector<domain::Uuid>> unused(database_clients);
     for (int client = 0; client < database_clients; ++client)
         people.emplace_back(zones, mark + std::to_string(client) + "-");
@@ -169,7 +133,7 @@ void run(const Options& options, bench::Report& report) {
         postgres::find_user(pool, users[own() % users.size()]);
     });
 
-    People people(zones, "post");
+    bench::People people(zones, "post");
     load.next_request = [&] { return post(people.next(), key); };
     load.expected_status = 201;
     auto posted = bench::drive(load);
@@ -195,8 +159,12 @@ void run(const Options& options, bench::Report& report) {
 int main(int argc, char** argv) try {
     Options options;
     CLI::App app("Users over HTTP", "bench-api");
-    app.add_option("--connections", options.connections, "kept alive")->capture_default_str();
-    app.add_option("--seconds", options.seconds, "of each phase of a run")->capture_default_str();
+    app.add_option("--connections", options.connections, "kept alive")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
+    app.add_option("--seconds", options.seconds, "of each phase of a run")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
     app.add_option("--runs", options.runs)->capture_default_str()->check(CLI::PositiveNumber);
     CLI11_PARSE(app, argc, argv);
 

@@ -11,6 +11,7 @@
 #include "libcore/postgres/dispatch_table.hpp"
 #include "libcore/postgres/record_table.hpp"
 #include "libcore/rabbitmq/publisher.hpp"
+#include "tests/bench/postgres_server.hpp"
 #include "tests/support/amqp_fixture.hpp"
 
 namespace bench {
@@ -50,7 +51,7 @@ int claim_and_record(postgres::Pool& pool, std::span<const domain::Delivery> hin
 }  // namespace
 
 double ledger_alone(Herd& herd, int messages) {
-    postgres::Pool pool(herd.pool_settings());
+    postgres::Pool pool(service_pool(herd.database()));
     herd.release();
     const auto start = Clock::now();
     int recorded = 0;

@@ -34,18 +34,12 @@ constexpr postgres::Statement count_updates{"count_updates", R"(
 Herd::Herd(int messages) : connection_(patient_connection(database_)) {
     connection_.execute("SELECT set_clock('2027-03-15T08:59:00Z', 0)");
     add_unplanned_users(connection_, messages, "1990-03-15", {"UTC"});
-    postgres::Pool pool(pool_settings());
+    postgres::Pool pool(service_pool(database_));
     int planned = 0;
     for (const postgres::Unit& unit : postgres::units_due(pool, 26h))
         planned += postgres::plan_unit(pool, unit, 10'000);
     if (planned != messages) throw std::runtime_error("not everybody was planned for");
     settle(connection_);
-}
-
-postgres::PoolSettings Herd::pool_settings() const {
-    postgres::PoolSettings settings{.connection = database_.settings()};
-    settings.connection.session = {{"enable_seqscan", "off"}, {"jit", "off"}};
-    return settings;
 }
 
 void Herd::release() {

@@ -14,8 +14,7 @@ public:
     explicit Herd(int messages);
 
     const std::string& url() const { return database_.url(); }
-    /// A pool as the services have one.
-    postgres::PoolSettings pool_settings() const;
+    const support::TestDatabase& database() const { return database_; }
     postgres::Connection& connection() { return connection_; }
 
     /// From now on the clock runs, and all of them are due.

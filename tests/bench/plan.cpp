@@ -57,7 +57,7 @@ struct Planned {
 void run(int users, bench::Report& report) {
     const support::TestDatabase database;
     auto connection = bench::patient_connection(database);
-    auto pool = database.pool();
+    postgres::Pool pool(bench::service_pool(database));
     // 09:00 on the day comes after the first of these moments everywhere, and within the horizon of the
     // second.
     connection.execute("SELECT set_clock('2027-03-14T12:00:00Z', 0)");

@@ -30,6 +30,12 @@ postgres::Connection patient_connection(const support::TestDatabase& database) {
     return postgres::Connection(settings);
 }
 
+postgres::PoolSettings service_pool(const support::TestDatabase& database) {
+    postgres::PoolSettings settings{.connection = database.settings()};
+    settings.connection.session = {{"enable_seqscan", "off"}, {"jit", "off"}};
+    return settings;
+}
+
 std::string durability() {
     const support::TestDatabase database;
     return database.connection().run(durable_settings).front().get<std::string>(0);

@@ -7,13 +7,16 @@
 #include <string>
 #include <vector>
 
-#include "libcore/postgres/connection.hpp"
+#include "libcore/postgres/pool.hpp"
 #include "tests/support/postgres_fixture.hpp"
 
 namespace bench {
 
 /// For what takes long outside the measured time: no limit on any statement.
 postgres::Connection patient_connection(const support::TestDatabase& database);
+
+/// A pool as scheduler-svc and worker-svc have one.
+postgres::PoolSettings service_pool(const support::TestDatabase& database);
 
 /// "fsync=on synchronous_commit=on …": whether the numbers are those of a durable server.
 std::string durability();
