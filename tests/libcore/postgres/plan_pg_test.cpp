@@ -221,7 +221,13 @@ TEST_CASE("a custom type with yearly and one-off occasions is planned by the sam
     CHECK(ledger.message(yearly).scheduled == at(2027y / 3 / 2, 6h + 45min));
     CHECK(ledger.message(once).scheduled == at(2027y / 3 / 2, 12h + 30min));
     ledger.set_clock(at(2028y / 3 / 1, 12h));
-    CHECK(ledger.plan() == 1);  // the yearly one only
+    ledger.plan();
+    CHECK(ledger.value<int>(
+              "SELECT count(*) FROM message_logs WHERE message_type = 'RENEWAL' AND user_id = $1", yearly) ==
+          2);
+    CHECK(ledger.value<int>(
+              "SELECT count(*) FROM message_logs WHERE message_type = 'RENEWAL' AND user_id = $1", once) ==
+          1);
 }
 
 TEST_CASE("two occasions of one type on one day make one message whatever the chunks") {
