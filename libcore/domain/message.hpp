@@ -19,7 +19,7 @@ enum class Status { scheduled, queued, sending, retrying, sent, failed, cancelle
 std::string_view to_string(Status status);
 std::optional<Status> parse_status(std::string_view text);
 
-/// `{user_id}:{message_type}:{delivery_date}`; the database checks it against the three columns.
+/// `{user_id}:{message_type}:{delivery_date}`; the database makes the same text of the row's columns.
 std::string idempotency_key(const Uuid& user_id, std::string_view message_type, const Date& delivery_date);
 
 /// The hint that goes through the queue. No personal data. `attempt` is the fence: the row's value when it

@@ -109,7 +109,7 @@ void Consumer::serve() {
         connection.answer_by(Clock::now() + longest_answer);
         if (commands.stop) {
             connection.close();
-            report(false, "stopped");
+            report(false, {});
             return;
         }
         if (consuming == commands.stop_consuming) {

@@ -12,7 +12,7 @@ namespace rabbitmq {
 
 struct ConnectionChange {
     bool connected = false;
-    std::string reason;  ///< why it was lost or could not be made; empty when connected
+    std::string reason;  ///< why it was lost or could not be made; empty when made, or closed as asked
 };
 
 struct Settings {

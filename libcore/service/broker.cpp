@@ -29,6 +29,8 @@ void watch_broker(rabbitmq::Settings& settings, runtime::Registry& registry) {
         (change.connected ? made : lost).Increment();
         if (change.connected) {
             runtime::log::info("connected to the broker");
+        } else if (change.reason.empty()) {
+            runtime::log::info("closed the connection to the broker");
         } else if (limit->pass()) {
             runtime::log::warn("no connection to the broker", {{"reason", change.reason}});
         }

@@ -73,7 +73,7 @@ int list_keys(const Settings& settings) {
     auto pool = open_pool(settings);
     for (const auto& key : postgres::all_api_keys(pool)) {
         fmt::print("{}  {:<20}  {:<40}  {}  last used: {}\n", key.prefix, key.name,
-                   fmt::join(key.scopes, ","),
+                   fmt::format("{}", fmt::join(key.scopes, ",")),
                    key.revoked_at ? "revoked " + domain::to_string(*key.revoked_at)
                                   : "expires: " + text_or(key.expires_at, "never"),
                    text_or(key.last_used_at, "never"));

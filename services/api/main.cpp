@@ -55,7 +55,7 @@ int main(int argc, char** argv) {
         const auto ended = runtime::handle_command_line(argc, argv, api::program(settings), environment);
         return ended ? *ended : serve(settings);
     } catch (const std::exception& error) {
-        log::fatal("api-svc cannot go on", {{"error", error.what()}});
+        log::fatal("api-svc cannot go on", {{"reason", error.what()}});
         return runtime::exit_failure;
     }
 }

@@ -55,7 +55,6 @@ int serve(scheduler::Settings settings) {
                                    }}}});
     runtime::log::info("scheduler-svc is up", {{"version", runtime::version()}, {"ops_port", ops.port()}});
     stop.wait();
-    runtime::log::info("stopping");
     return runtime::exit_ok;
 }
 

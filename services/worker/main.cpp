@@ -33,7 +33,6 @@ int serve(worker::Settings settings) {
         "worker-svc is up",
         {{"version", runtime::version()}, {"ops_port", ops.port()}, {"lanes", settings.lanes}});
     stop.wait();
-    runtime::log::info("stopping");
     pipeline.stop();
     return runtime::exit_ok;
 }
