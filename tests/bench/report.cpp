@@ -16,10 +16,14 @@ namespace bench {
 
 namespace {
 
-/// Large numbers whole, small ones with three digits that count.
+/// Large and whole numbers without decimals, small ones with three digits that count.
 std::string readable(double value) {
     const double size = std::abs(value);
-    return fmt::format("{:.{}f}", value, size >= 100 || size == 0 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3);
+    return fmt::format("{:.{}f}", value,
+                       size >= 100 || size == std::floor(size) ? 0
+                       : size >= 10                            ? 1
+                       : size >= 1                             ? 2
+                                                               : 3);
 }
 
 std::string joined(const std::vector<double>& values, std::string (*text)(double)) {
