@@ -51,21 +51,24 @@ TEST_CASE("a scheduler killed after the publish and before its COMMIT loses noth
         SELECT pg_advisory_lock(1))sql");
     system.add({.count = 3});
     auto killed = system.start("scheduler-svc");
+    const auto worker = system.start("worker-svc");
     system.set_clock(nine);
-    REQUIRE(eventually([&] { return system.broker.ready(queue_of(system)) == 3U; }));
+    // The worker has the hints, and waits for the locks of the transaction that published them.
+    REQUIRE(eventually(
+        [&] { return metric(worker, R"(loop_rounds_total{loop="claimer",result="failed"})") > 0; }));
     CHECK(system.count(Status::scheduled) == 3);
     killed.kill();
     system.sql.execute(
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
         "WHERE datname = current_database() AND application_name = 'scheduler-svc'");
     system.sql.execute("DROP TRIGGER hold_commit ON dispatches");
+    // The hints that were published find nothing to claim: their dispatch never happened.
+    REQUIRE(eventually([&] { return metric(worker, nothing_to_claim) == 3; }));
     CHECK(system.count(Status::scheduled) == 3);
+    CHECK(system.requests().empty());
 
     const auto scheduler = system.start("scheduler-svc");
-    REQUIRE(eventually([&] { return system.broker.ready(queue_of(system)) == 6U; }));
-    const auto worker = system.start("worker-svc");
     REQUIRE(system.sent(3));
-    CHECK(eventually([&] { return metric(worker, nothing_to_claim) == 3; }));
     CHECK(system.requests().size() == 3);
     CHECK(system.compare() == Comparison{.delivered = 3});
 }
@@ -81,7 +84,7 @@ TEST_CASE("a broker lost in the middle of a publish costs no message and sends n
     REQUIRE(eventually([&] { return system.count(Status::queued) == 500; }, 20s));
     const auto hints = system.broker.ready(queue_of(system)).value_or(0);
     CHECK(hints > 500);
-    CHECK(gate.accepted() == 2);
+    CHECK(gate.accepted() >= 2);
 
     const auto worker = system.start("worker-svc");
     REQUIRE(system.sent(500));
