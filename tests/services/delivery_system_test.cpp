@@ -157,7 +157,7 @@ TEST_CASE("a refused message keeps the provider's words and stops no other (H09 
         CHECK(row.response_body == "no such mailbox");
     }
     CHECK(eventually([&] { return system.broker.ready(system.broker.settings().topology.dead()) == 1U; }));
-    CHECK(system.broker.ready(system.broker.settings().topology.deliveries()) == 0U);
+    CHECK(system.broker.ready(system.queue()) == 0U);
 }
 
 TEST_CASE("an answer that is not text is kept as far as it is and stops no other (H17)") {

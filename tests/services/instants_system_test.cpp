@@ -42,7 +42,7 @@ struct Queued {
 
     System system{System::Provider::naive};
     support::Service scheduler;
-    const std::string queue = system.broker.settings().topology.deliveries();
+    const std::string queue = system.queue();
     std::string hint;
 };
 

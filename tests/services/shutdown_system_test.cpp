@@ -1,5 +1,6 @@
 // What an operator's SIGTERM does in the middle of work: nothing is lost, and nothing is sent twice.
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <thread>
 

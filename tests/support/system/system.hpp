@@ -32,6 +32,8 @@ public:
     /// Starts a service and waits until it is ready. `more` overrides the drills' fast settings.
     Service start(const std::string& program, const Environment& more = {}) const;
     Environment environment(const Environment& more = {}) const;
+    std::string queue() const { return broker.settings().topology.deliveries(); }
+    std::uint16_t broker_port() const { return broker.settings().url.port; }
     std::string amqp_url_through(int port) const;
 
     /// The clock of the ledger, which stands at 08:00 UTC of 10 March 2027 until it is set: from `base` on,
