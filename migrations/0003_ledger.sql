@@ -200,6 +200,14 @@ CREATE TABLE plan_runs (
     PRIMARY KEY (message_type, timezone, delivery_date)
 );
 
+-- The first day of each type and zone in use that is not planned.
+CREATE VIEW first_unplanned AS
+    SELECT t.name AS message_type, z.timezone, t.send_at,
+           coalesce((SELECT max(r.delivery_date) + 1 FROM plan_runs r
+                     WHERE r.message_type = t.name AND r.timezone = z.timezone),
+                    (greatest(z.since, t.created_at) AT TIME ZONE z.timezone)::date - 1) AS day
+    FROM message_types t CROSS JOIN zones_in_use z;
+
 CREATE TABLE api_keys (
     id uuid PRIMARY KEY,
     name text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 100),

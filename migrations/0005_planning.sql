@@ -246,14 +246,6 @@ $$;
 CREATE TRIGGER replan_occasion AFTER INSERT OR UPDATE OR DELETE ON user_occasions
     FOR EACH ROW EXECUTE FUNCTION replan_occasion();
 
--- The first day of each type and zone in use that is not planned.
-CREATE VIEW first_unplanned AS
-    SELECT t.name AS message_type, z.timezone, t.send_at,
-           coalesce((SELECT max(r.delivery_date) + 1 FROM plan_runs r
-                     WHERE r.message_type = t.name AND r.timezone = z.timezone),
-                    (greatest(z.since, t.created_at) AT TIME ZONE z.timezone)::date - 1) AS day
-    FROM message_types t CROSS JOIN zones_in_use z;
-
 -- What the planner has to do: every unit after the newest planned one whose send time comes before now + horizon.
 CREATE FUNCTION units_due(horizon interval)
     RETURNS TABLE (message_type text, timezone text, delivery_date date)

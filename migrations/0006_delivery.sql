@@ -14,11 +14,3 @@ CREATE FUNCTION render(template text, first_name text, last_name text, day date,
         to_char(day::timestamp, 'YYYY-MM-DD'))
     FROM (SELECT date_part('year', day)::integer - date_part('year', occasion)::integer AS n) AS years
 $$;
-
--- The date that a user keeps with this type on this day; NULL if there is none.
-CREATE FUNCTION occasion_date(u users, type text, day date) RETURNS date
-    LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT o.date FROM occasions_of(u) AS o JOIN message_types t ON t.name = o.message_type
-    WHERE o.message_type = type AND falls_on(o.date, o.one_off, day, t.leap_day)
-    ORDER BY o.date LIMIT 1
-$$;

@@ -28,12 +28,17 @@ constexpr Statement claim_locked{"claim_locked", R"sql(
                coalesce(m.message_content,
                         render(CASE WHEN (clock.now AT TIME ZONE m.timezone)::date > m.delivery_date
                                     THEN coalesce(t.late_template, t.template) ELSE t.template END,
-                               u.first_name, u.last_name, m.delivery_date,
-                               occasion_date(u, m.message_type, m.delivery_date))) AS content
+                               u.first_name, u.last_name, m.delivery_date, kept.date)) AS content
         FROM unnest($1::uuid[], $2::date[]) AS locked(id, delivery_date)
         JOIN message_logs m ON m.id = locked.id AND m.delivery_date = locked.delivery_date
         JOIN users u ON u.id = m.user_id
         JOIN message_types t ON t.name = m.message_type
+        LEFT JOIN LATERAL (
+            SELECT o.date FROM occasions_of(u) AS o
+            WHERE o.message_type = m.message_type AND falls_on(o.date, o.one_off, m.delivery_date, t.leap_day)
+            ORDER BY o.date
+            LIMIT 1
+        ) AS kept ON true
         CROSS JOIN (SELECT app_now() AS now) AS clock
         WHERE m.delivery_date BETWEEN $3 AND $4
           AND u.deleted_at IS NULL AND NOT u.opted_out AND u.plan_version = m.plan_version

@@ -28,10 +28,12 @@ Planner::Planner(postgres::Pool& pool, runtime::Registry& registry, std::chrono:
 
 std::chrono::milliseconds Planner::run_once() {
     auto units = postgres::units_due(pool_, horizon_);
-    // Replicas see the same list; each starts somewhere else, so that they do not queue up at the same unit.
+    // Replicas see the same list; each starts somewhere else in every day, so that they do not queue up at
+    // the same unit. Day by day, because a zone's days are planned in order.
     if (!units.empty()) {
         thread_local std::minstd_rand random(std::random_device{}());
         std::ranges::rotate(units, units.begin() + static_cast<std::ptrdiff_t>(random() % units.size()));
+        std::ranges::stable_sort(units, {}, &postgres::Unit::delivery_date);
     }
     int planned = 0;
     for (const postgres::Unit& unit : units) {

@@ -38,6 +38,18 @@ TEST_CASE("partitions are made ahead and once from as far back as a change still
     CHECK(postgres::partitions_ahead(ledger.pool) == 3);
 }
 
+TEST_CASE("after an outage of half a year the months that were never planned have their partitions") {
+    Ledger ledger;
+    ledger.people_due(1);
+    ledger.execute("UPDATE app_clock SET base = '2027-09-05T00:00Z'");
+    postgres::ensure_partitions(ledger.pool);
+    CHECK(partitions(ledger) ==
+          "2027_01 2027_02 2027_03 2027_04 2027_05 2027_06 2027_07 2027_08 2027_09 2027_10 2027_11 2027_12");
+    for (const postgres::Unit& unit : postgres::units_due(ledger.pool, 26h)) {
+        CHECK_NOTHROW(postgres::plan_unit(ledger.pool, unit, 100));
+    }
+}
+
 TEST_CASE("two that make partitions at once make each once") {
     Ledger ledger;
     ledger.execute("UPDATE app_clock SET base = '2027-09-01T00:00Z'");
