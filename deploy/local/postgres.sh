@@ -17,8 +17,9 @@ start_postgres() {
   local data=$STATE/postgres setting arguments=()
   if [[ ! -d $data ]]; then
     rm -rf "$data.new"
+    make_secret "$STATE/postgres_password"
     as_user "$POSTGRES_BIN/initdb" --pgdata="$data.new" --username=postgres --encoding=UTF8 --locale=C.UTF-8 \
-      --auth-local=trust --auth-host=scram-sha-256 >>"$STATE/logs/postgres.log" 2>&1 ||
+      --pwfile="$STATE/postgres_password" --auth-local=trust --auth-host=scram-sha-256 >>"$STATE/logs/postgres.log" 2>&1 ||
       die "initdb failed; see $STATE/logs/postgres.log"
     mv "$data.new" "$data"
   fi

@@ -19,8 +19,9 @@ stop_servers() {
   stop epmd
 }
 
-# What tests and benchmarks need to know: superuser access, for they create their own databases.
+# What tests and benchmarks need to know: superuser access, for they create their own databases. The password is for
+# those that go over TCP, through a gate that fails on demand.
 server_environment() {
-  echo "TEST_DATABASE_URL=$(database_url postgres postgres)"
+  echo "TEST_DATABASE_URL=$(database_url postgres postgres)&password=$(cat "$STATE/postgres_password")"
   echo "TEST_AMQP_URL=$(amqp_url)"
 }

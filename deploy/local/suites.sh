@@ -1,11 +1,11 @@
 # What ./dev test runs: suites of tests/CMakeLists.txt, each in the builds where it tells something. Pistache is not
-# instrumented for ThreadSanitizer, so what uses it is left out there. Suites that start services or wait for
-# deadlines run one test at a time.
+# instrumented for ThreadSanitizer, so what uses it is left out there. Instrumented services are too slow to share
+# two cores.
 #
 # build    suite          parallel  when
 suites() {
   grep -v '^ *#' <<'END'
-  release  system_test    1         always
+  release  system_test    2         always
   asan     domain_test    2         always
   asan     json_test      2         always
   asan     oracle_test    2         always

@@ -88,7 +88,7 @@ run_suite() {
   mapfile -t environment < <(server_environment)
   step "$name" "$results.log" env "${SANITIZER_OPTIONS[@]}" "${environment[@]}" \
     "TIDINGS_BIN=$ROOT/build/$build/bin" ctest --test-dir "$ROOT/build/$build" --label-regex "^$suite\$" \
-    --tests-regex "$filter" --parallel "$3" --output-on-failure --no-tests=error \
+    ${filter:+--tests-regex "$filter"} --parallel "$3" --output-on-failure --no-tests=error \
     --output-junit "$results.xml" || status=$?
 
   total=$(count_lines '<testcase ' "$results.xml")

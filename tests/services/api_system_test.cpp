@@ -528,11 +528,8 @@ TEST_CASE("a user's messages come newest first in pages and by status") {
 
 TEST_CASE("without its database it answers 503 and recovers by itself") {
     TestDatabase database;
-    const std::string& url = database.url();
-    const auto at = url.rfind(':');
-    const auto port = static_cast<std::uint16_t>(std::stoi(url.substr(at + 1)));
-    support::TcpGate gate("127.0.0.1", port);
-    Api api(support::through(url, gate.port()));
+    support::TcpGate gate("127.0.0.1", database.port());
+    Api api(support::through(database.url(), gate.port()));
     const auto location = api.add_user();
     gate.refuse();
     const auto away = api.call("GET", location);
