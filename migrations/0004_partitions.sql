@@ -63,6 +63,9 @@ BEGIN
     IF base IS NOT NULL THEN
         INSERT INTO app_clock (base, started_at, factor) VALUES (base, clock_timestamp(), factor);
     END IF;
+    -- Going back, too, planning starts from now.
+    DELETE FROM plan_runs WHERE delivery_date >= (app_now() AT TIME ZONE 'UTC')::date - 1;
+    UPDATE zones_in_use SET since = app_now() WHERE since > app_now();
     PERFORM ensure_partitions();
 END
 $$;

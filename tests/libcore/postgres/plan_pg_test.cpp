@@ -271,3 +271,15 @@ TEST_CASE("a user who comes after the unit was planned is not lost to the spread
     ledger.people_due(40, 2027y / 2 / 27);
     CHECK(ledger.messages().size() == 40);
 }
+
+TEST_CASE("a clock that is set back plans from its new now") {
+    Ledger ledger(at(2027y / 2 / 26, 12h));
+    ledger.add(Ledger::born(1990y / 6 / 1));
+    ledger.plan();
+    ledger.set_clock(at(2027y / 1 / 10, 12h));
+    const auto user = ledger.add(Ledger::born(1990y / 1 / 13));
+    CHECK(ledger.messages(user).empty());  // beyond the reach of a change
+    ledger.set_clock(at(2027y / 1 / 12, 12h));
+    CHECK(ledger.plan() == 1);
+    CHECK(ledger.message(user).scheduled == at(2027y / 1 / 13, 9h));
+}
