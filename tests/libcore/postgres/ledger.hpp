@@ -65,11 +65,7 @@ public:
     /// The rows of any statement, which must be the same text for the same name.
     template <class... Args>
     postgres::Rows rows(const std::string& sql, const Args&... args) {
-        static std::deque<std::string> kept;
-        kept.push_back("query_" + std::to_string(kept.size()));
-        const char* name = kept.back().c_str();
-        kept.push_back(sql);
-        return pool.run(postgres::Statement{name, kept.back().c_str()}, args...);
+        return pool.run(statement(sql), args...);
     }
 
     template <class T, class... Args>
@@ -190,6 +186,15 @@ public:
     }
 
 private:
+    /// A name of its own for each text: connections prepare statements by name.
+    static postgres::Statement statement(const std::string& sql) {
+        static std::deque<std::string> kept;
+        kept.push_back("query_" + std::to_string(kept.size()));
+        const char* name = kept.back().c_str();
+        kept.push_back(sql);
+        return {name, kept.back().c_str()};
+    }
+
     postgres::PoolSettings service_settings() const {
         postgres::PoolSettings settings{.connection = database.settings(), .max = 8};
         settings.connection.session = {{"enable_seqscan", "off"}, {"jit", "off"}};
