@@ -161,7 +161,7 @@ CREATE FUNCTION note_zones(zones text[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     zone text;
 BEGIN
-    FOREACH zone IN ARRAY zones LOOP
+    FOREACH zone IN ARRAY coalesce(zones, '{}') LOOP
         -- Looking first: in the usual case nothing is written.
         PERFORM FROM zones_in_use WHERE timezone = zone;
         IF NOT FOUND THEN
@@ -190,15 +190,26 @@ $$;
 CREATE TRIGGER user_changes BEFORE UPDATE ON users
     FOR EACH ROW EXECUTE FUNCTION user_changes();
 
+-- Whether a yearly occasion may come within the reach of a change, in any zone and by any rule: false is certain. By
+-- days of the year, with days to spare for the reach, for leap years and for 29 February.
+CREATE FUNCTION may_be_near(occasion date, today date) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(((date_part('doy', occasion) - date_part('doy', today))::integer + 366 + 5) % 366 <= 11, false)
+$$;
+
+-- A new user has no dates yet but birthday and anniversary, and most have neither in these days.
 CREATE FUNCTION plan_new_users() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
+    now timestamptz := app_now();
     ids uuid[];
     zones text[];
 BEGIN
-    SELECT array_agg(id), array_agg(DISTINCT timezone) INTO ids, zones FROM new_rows;
+    SELECT array_agg(id) FILTER (WHERE may_be_near(birthday_date, now::date) OR may_be_near(anniversary_date, now::date)),
+           array_agg(DISTINCT timezone)
+    INTO ids, zones FROM new_rows;
+    PERFORM note_zones(zones);
     IF ids IS NOT NULL THEN
-        PERFORM note_zones(zones);
-        PERFORM plan_missing(ids, app_now() + plan_reach());
+        PERFORM plan_missing(ids, now + plan_reach());
     END IF;
     RETURN NULL;
 END

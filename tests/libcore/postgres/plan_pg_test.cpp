@@ -283,3 +283,19 @@ TEST_CASE("a clock that is set back plans from its new now") {
     CHECK(ledger.plan() == 1);
     CHECK(ledger.message(user).scheduled == at(2027y / 1 / 13, 9h));
 }
+
+TEST_CASE("no occasion within the reach of a new user is taken for a far one on any day of four years") {
+    Ledger ledger;
+    const std::string days =
+        " FROM generate_series(timestamp '2027-01-01', '2030-12-31', '1 day') AS t(today) "
+        "CROSS JOIN generate_series(-2, 3) AS n CROSS JOIN LATERAL (SELECT today::date + n AS day) AS d ";
+    CHECK(ledger.value<int>("SELECT count(*)" + days +
+                            "CROSS JOIN unnest('{1996,1999}'::int[]) AS year "
+                            "WHERE to_char(day, 'MMDD') <> '0229' AND NOT may_be_near(make_date(year, "
+                            "date_part('month', day)::int, date_part('day', day)::int), today::date)") == 0);
+    CHECK(ledger.value<int>("SELECT count(*)" + days +
+                            "CROSS JOIN unnest('{feb28,mar1}'::text[]) AS rule "
+                            "WHERE falls_on('1996-02-29', false, day, rule) "
+                            "AND NOT may_be_near('1996-02-29', today::date)") == 0);
+    CHECK_FALSE(ledger.value<bool>("SELECT may_be_near('1990-07-01', '2027-02-27')"));
+}
