@@ -277,7 +277,7 @@ $$;
 -- until `finished`. One planner at a time works on a type and zone. One that comes late, or before the days before
 -- this one are planned, has nothing to do: a later plan_runs row would hide the earlier days for ever.
 -- The cursor: which of the month-days kept on this day, and after which user.
-CREATE FUNCTION plan_chunk(type text, zone text, day date, size integer,
+CREATE FUNCTION plan_chunk(type text, zone text, day date, size integer, planned_before integer,
                            INOUT kept smallint, INOUT after uuid, OUT planned integer, OUT finished boolean)
     LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
@@ -333,7 +333,7 @@ BEGIN
         kept := kept_days[cardinality(kept_days)];
         after := NULL;
     ELSE
-        INSERT INTO plan_runs (message_type, timezone, delivery_date, rows) VALUES (type, zone, day, planned);
+        INSERT INTO plan_runs (message_type, timezone, delivery_date, rows) VALUES (type, zone, day, planned_before + planned);
     END IF;
 END
 $$;

@@ -1,7 +1,7 @@
 #include "libcore/postgres/claim_table.hpp"
 
 #include <algorithm>
-#include <set>
+#include <iterator>
 
 #include "libcore/postgres/transaction.hpp"
 
@@ -48,8 +48,8 @@ constexpr Statement claim_locked{"claim_locked", R"sql(
         attention_at = CASE WHEN r.too_late THEN r.now END,
         attempt = m.attempt + 1,
         lease_until = clock_timestamp() + $5::interval,
-        recipient_email = coalesce(m.recipient_email, r.email),
-        message_content = r.content,
+        recipient_email = CASE WHEN r.too_late THEN m.recipient_email ELSE coalesce(m.recipient_email, r.email) END,
+        message_content = CASE WHEN r.too_late THEN m.message_content ELSE r.content END,
         updated_at = r.now
     FROM ready r
     WHERE m.id = r.id AND m.delivery_date = r.delivery_date AND m.delivery_date BETWEEN $3 AND $4
@@ -157,27 +157,57 @@ void claim_rows(Transaction& transaction, std::vector<Locked>& locked, std::chro
 
 ClaimReport claim_together(Pool& pool, std::span<const domain::Delivery> hints,
                            std::chrono::milliseconds lease) {
-    std::set<domain::Uuid> outdated;
-    ClaimReport report = transact(pool, [&](Transaction& transaction) {
-        ClaimReport made;
+    return transact(pool, [&](Transaction& transaction) {
+        ClaimReport report;
         auto locked = lock(transaction, hints, lease);
-        if (!locked.empty()) claim_rows(transaction, locked, lease, made);
-        outdated.clear();
-        for (const Locked& row : locked) outdated.insert(row.user);
-        made.outdated = static_cast<int>(locked.size());
-        return made;
+        if (!locked.empty()) claim_rows(transaction, locked, lease, report);
+        for (const Locked& row : locked) report.outdated.push_back({row.id, row.user});
+        return report;
     });
-    if (!outdated.empty()) replan(pool, std::vector(outdated.begin(), outdated.end()));
+}
+
+ClaimReport claim_one(Pool& pool, const domain::Delivery& hint, std::chrono::milliseconds lease) {
+    try {
+        return claim_together(pool, std::span(&hint, 1), lease);
+    } catch (const DatabaseError& error) {
+        if (!error.is_data_error()) throw;
+        pool.run(fail_unrenderable, hint.message_id, hint.delivery_date, hint.attempt, error.what());
+        ClaimReport report;
+        report.unrenderable = 1;
+        return report;
+    }
+}
+
+// One row that cannot be rendered or stays locked must not stop the others. What is claimed is told in any
+// case, even if the database goes away on the way: from then on the hints count as blocked.
+ClaimReport claim_singly(Pool& pool, std::span<const domain::Delivery> hints,
+                         std::chrono::milliseconds lease) {
+    // Each may wait for the lock timeout.
+    constexpr std::size_t patience = 4;
+    ClaimReport report;
+    for (const domain::Delivery& hint : hints) {
+        if (report.blocked.size() >= patience) {
+            report.blocked.push_back(hint);
+            continue;
+        }
+        try {
+            ClaimReport one = claim_one(pool, hint, lease);
+            std::ranges::move(one.claimed, std::back_inserter(report.claimed));
+            std::ranges::move(one.outdated, std::back_inserter(report.outdated));
+            report.missed += one.missed;
+            report.unrenderable += one.unrenderable;
+        } catch (const DatabaseError&) {
+            report.blocked.push_back(hint);
+        }
+    }
     return report;
 }
 
 template <class Range>
-int give_back_rows(Pool& pool, const Range& held, const char* status, std::chrono::milliseconds delay) {
-    if (held.empty()) return 0;
-    return transact(pool, [&](Transaction& transaction) {
-        return transaction.run(give_back, ids_of(held), dates_of(held), attempts_of(held), status, delay)
-            .affected();
-    });
+int give_back_rows(Transaction& transaction, const Range& held, const char* status,
+                   std::chrono::milliseconds delay) {
+    return transaction.run(give_back, ids_of(held), dates_of(held), attempts_of(held), status, delay)
+        .affected();
 }
 
 }  // namespace
@@ -187,33 +217,24 @@ ClaimReport claim(Pool& pool, std::span<const domain::Delivery> hints, std::chro
     try {
         return claim_together(pool, hints, lease);
     } catch (const DatabaseError& error) {
-        if (!error.is_data_error()) throw;
-        if (hints.size() == 1) {
-            const domain::Delivery& bad = hints.front();
-            pool.run(fail_unrenderable, bad.message_id, bad.delivery_date, bad.attempt, error.what());
-            ClaimReport report;
-            report.unrenderable = 1;
-            return report;
-        }
+        if (!error.is_data_error() && !error.is_lock_timeout()) throw;
     }
-    // One bad row must not stop the others: find it by claiming one at a time.
-    ClaimReport report;
-    for (const domain::Delivery& hint : hints) {
-        ClaimReport one = claim(pool, std::span(&hint, 1), lease);
-        std::ranges::move(one.claimed, std::back_inserter(report.claimed));
-        report.missed += one.missed;
-        report.outdated += one.outdated;
-        report.unrenderable += one.unrenderable;
-    }
-    return report;
+    return claim_singly(pool, hints, lease);
 }
 
 int give_back_hints(Pool& pool, std::span<const domain::Delivery> hints, std::chrono::milliseconds delay) {
-    return give_back_rows(pool, hints, "QUEUED", delay);
+    if (hints.empty()) return 0;
+    return transact(pool, [&](Transaction& transaction) {
+        lock(transaction, hints, {});
+        return give_back_rows(transaction, hints, "QUEUED", delay);
+    });
 }
 
 int give_back_claims(Pool& pool, std::span<const Claimed> claims, std::chrono::milliseconds delay) {
-    return give_back_rows(pool, claims, "SENDING", delay);
+    if (claims.empty()) return 0;
+    return transact(pool, [&](Transaction& transaction) {
+        return give_back_rows(transaction, claims, "SENDING", delay);
+    });
 }
 
 void replan(Pool& pool, std::span<const domain::Uuid> users) {

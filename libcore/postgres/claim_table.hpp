@@ -29,16 +29,23 @@ struct Claimed {
     std::optional<std::chrono::microseconds> since_last_try;
 };
 
+/// Planned for a user as they were: to be replanned, not sent.
+struct Outdated {
+    domain::Uuid message_id;
+    domain::Uuid user_id;
+};
+
 struct ClaimReport {
     std::vector<Claimed> claimed;
-    int missed = 0;    ///< later than their type allows, and recorded as such
-    int outdated = 0;  ///< planned for a user as they were: brought up to date instead
-    int unrenderable = 0;
+    std::vector<Outdated> outdated;
+    std::vector<domain::Delivery> blocked;  ///< not looked at, the row stayed locked: to be claimed again
+    int missed = 0;                         ///< later than their type allows, and recorded as such
+    int unrenderable = 0;                   ///< recorded as FAILED
 };
 
 /// Claims what the hints point to, if it is still QUEUED at the hint's attempt and planned for the user as
-/// they are now. Every hint may be acked afterwards, whatever became of it. Waits for a dispatcher that has
-/// not committed yet, up to the session's lock timeout, then throws DatabaseError (`is_lock_timeout`).
+/// they are now. A hint that does not appear in the report has nothing to claim. Waits for a dispatcher that
+/// has not committed yet, up to the session's lock timeout.
 ClaimReport claim(Pool& pool, std::span<const domain::Delivery> hints, std::chrono::milliseconds lease);
 
 /// Rows that will not be sent now go back to the ledger, due after `delay`, no budget spent.

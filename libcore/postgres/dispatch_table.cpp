@@ -25,7 +25,7 @@ constexpr Statement take_due{"take_due", R"sql(
                    WHEN t.paused_until > clock.now THEN 'postponed'
                    ELSE 'QUEUED'
                END AS verdict
-        FROM picked p JOIN message_types t ON t.name = p.message_type CROSS JOIN clock
+        FROM picked p LEFT JOIN message_types t ON t.name = p.message_type CROSS JOIN clock
     ), moved AS (
         UPDATE message_logs m SET
             status = CASE WHEN j.verdict = 'postponed' THEN m.status ELSE j.verdict END,

@@ -13,7 +13,7 @@ constexpr Statement due_units{"units_due",
                               "SELECT message_type, timezone, delivery_date FROM units_due($1::interval)"};
 
 constexpr Statement plan_chunk{
-    "plan_chunk", "SELECT planned, kept, after, finished FROM plan_chunk($1, $2, $3, $4, $5, $6)"};
+    "plan_chunk", "SELECT planned, kept, after, finished FROM plan_chunk($1, $2, $3, $4, $5, $6, $7)"};
 
 constexpr Statement make_partitions{"ensure_partitions", "SELECT ensure_partitions()"};
 
@@ -36,7 +36,7 @@ int plan_unit(Pool& pool, const Unit& unit, int chunk_size) {
     for (bool finished = false; !finished;) {
         const Rows rows = transact(pool, [&](Transaction& transaction) {
             return transaction.run(plan_chunk, unit.message_type, unit.timezone, unit.delivery_date,
-                                   chunk_size, kept, after);
+                                   chunk_size, planned, kept, after);
         });
         const Row row = rows.front();
         planned += row.get<int>(0);

@@ -12,7 +12,7 @@ constexpr Statement rescue_batches{"rescue_batches", R"sql(
     WITH batch AS MATERIALIZED (
         SELECT id, ids, dates, at < clock_timestamp() - $2::interval AND $3 AS lost
         FROM dispatches
-        WHERE at < clock_timestamp() - $1::interval
+        WHERE at < clock_timestamp() - $1::interval AND looked_at < clock_timestamp() - $7::interval
         ORDER BY looked_at
         LIMIT $6
         FOR UPDATE SKIP LOCKED
@@ -59,17 +59,22 @@ constexpr Statement rescue_batches{"rescue_batches", R"sql(
     )
     SELECT (SELECT count(*) FROM expired WHERE status = 'RETRYING'),
            (SELECT count(*) FROM expired WHERE status = 'UNKNOWN'),
-           (SELECT count(*) FROM requeued))sql"};
+           (SELECT count(*) FROM requeued),
+           (SELECT count(*) FROM batch))sql"};
 
 }  // namespace
 
 RescueReport rescue(Pool& pool, const RescuePolicy& policy) {
     const Rows rows = transact(pool, [&](Transaction& transaction) {
         return transaction.run(rescue_batches, policy.lease, policy.lost_after, policy.queue_is_shallow,
-                               policy.in_doubt == domain::InDoubt::park, policy.max_rescues, policy.batches);
+                               policy.in_doubt == domain::InDoubt::park, policy.max_rescues, policy.batches,
+                               policy.look_every);
     });
     const Row row = rows.front();
-    return {.retried = row.get<int>(0), .parked = row.get<int>(1), .requeued = row.get<int>(2)};
+    return {.retried = row.get<int>(0),
+            .parked = row.get<int>(1),
+            .requeued = row.get<int>(2),
+            .batches = row.get<int>(3)};
 }
 
 }  // namespace postgres

@@ -101,7 +101,7 @@ Answer Application::guarded(const runtime::Request& request, const Match& match,
         log_unavailable(error);
         return unavailable();
     } catch (const postgres::DatabaseError& error) {
-        if (error.connection_lost()) {
+        if (error.connection_lost() || error.timed_out()) {
             log_unavailable(error);
             return unavailable();
         }

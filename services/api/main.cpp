@@ -18,8 +18,8 @@ namespace {
 namespace log = runtime::log;
 
 int serve(const api::Settings& settings) {
-    const runtime::StopSignal stop(settings.grace);
     const log::Session log_session(settings.log);
+    const runtime::StopSignal stop(settings.grace);
     runtime::Registry registry("api-svc");
 
     postgres::Pool pool(settings.pool, service::measure_database(registry));

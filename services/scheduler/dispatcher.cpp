@@ -27,6 +27,7 @@ Dispatcher::Dispatcher(postgres::Pool& pool, runtime::Registry& registry, const 
     : pool_(pool),
       publisher_(broker),
       high_water_(high_water),
+      least_batch_(std::clamp(high_water / 10, 1, batch_size)),
       queued_(registry.counter("messages_dispatched_total", "Messages whose hint the broker has confirmed")),
       postponed_(registry.counter("messages_postponed_total", "Due messages moved to the end of a pause")),
       missed_(registry.counter("messages_missed_total", "Messages later than their type allows")),
@@ -37,7 +38,7 @@ Dispatcher::Dispatcher(postgres::Pool& pool, runtime::Registry& registry, const 
 
 std::chrono::milliseconds Dispatcher::run_once() {
     const int limit = std::min(batch_size, room());
-    if (limit <= 0) return idle_pause;
+    if (limit < least_batch_) return idle_pause;
     const auto report = postgres::dispatch(
         pool_, limit, [this](std::span<const domain::Delivery> deliveries) { publish(deliveries); });
     room_ -= report.queued;

@@ -34,6 +34,7 @@ private:
     postgres::Pool& pool_;
     rabbitmq::Publisher publisher_;
     const int high_water_;
+    const int least_batch_;  ///< no trickle of small batches into a full queue: each is a row to watch
     int room_ = 0;
     std::chrono::steady_clock::time_point looked_at_{};
     std::atomic<int> depth_{-1};  ///< -1: not known

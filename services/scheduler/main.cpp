@@ -19,8 +19,8 @@ namespace {
 using runtime::CheckResult;
 
 int serve(scheduler::Settings settings) {
-    runtime::StopSignal stop(settings.shutdown_grace);
     runtime::log::Session log(settings.log);
+    runtime::StopSignal stop(settings.shutdown_grace);
     runtime::Registry registry("scheduler-svc");
     service::watch_broker(settings.broker, registry);
     postgres::Pool pool(settings.database, service::measure_database(registry));

@@ -22,6 +22,7 @@ private:
     postgres::Pool& pool_;
     postgres::RescuePolicy policy_;
     const std::function<bool()> queue_is_shallow_;
+    bool failed_ = false;  ///< the last round did not come to its end
     prometheus::Counter& retried_;
     prometheus::Counter& parked_;
     prometheus::Counter& requeued_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "libcore/runtime/log.hpp"
 
@@ -15,6 +16,8 @@ constexpr std::size_t batch_size = 256;
 // Woken long before by a new hint or a hungry lane.
 constexpr auto idle_pause = 1s;
 constexpr auto behind_pause = 20ms;
+// Somebody holds a row; the other hints went their way.
+constexpr auto blocked_pause = 100ms;
 // Shorter interruptions are waited out with the hints in hand.
 constexpr auto long_interruption = 2s;
 
@@ -32,7 +35,9 @@ Claimer::Claimer(Parts parts, std::chrono::milliseconds lease)
       outdated_(hints_counter(parts.registry, "outdated")),
       missed_(hints_counter(parts.registry, "missed")),
       unrenderable_(hints_counter(parts.registry, "unrenderable")),
-      given_back_(hints_counter(parts.registry, "given_back")) {}
+      given_back_(hints_counter(parts.registry, "given_back")),
+      blocked_(parts.registry.counter("claims_blocked_total",
+                                      "Times that a row stayed locked and was not claimed")) {}
 
 std::chrono::milliseconds Claimer::run_once() {
     if (const auto closed = parts_.lanes.closed_for(); closed > 0ms) {
@@ -48,42 +53,70 @@ std::chrono::milliseconds Claimer::run_once() {
     if (room <= 0) return idle_pause;
     auto hints = parts_.hints.take(std::min(batch_size, static_cast<std::size_t>(room)));
     if (hints.empty()) return idle_pause;
-    claim(std::move(hints));
-    return 0ms;
+    return claim(std::move(hints));
 }
 
-void Claimer::claim(std::vector<Hint> hints) {
+std::chrono::milliseconds Claimer::claim(std::vector<Hint> hints) {
     const auto claimed_at = Clock::now();
     postgres::ClaimReport report;
     keeping(hints, [&](std::span<const domain::Delivery> deliveries) {
         report = postgres::claim(parts_.pool, deliveries, lease_);
     });
 
-    // One message may have several hints; one of them goes with the job, the others are done.
+    // One message may have several hints; one of them goes its way, the others are done.
     std::map<domain::Uuid, std::uint64_t> tags;
     for (const Hint& hint : hints) {
         const auto [known, first] = tags.emplace(hint.delivery.message_id, hint.tag);
         if (!first) parts_.consumer.ack(hint.tag);
     }
+    const auto tag_of = [&](const domain::Uuid& id) { return tags.extract(id).mapped(); };
+
     std::vector<Job> jobs;
     jobs.reserve(report.claimed.size());
     for (postgres::Claimed& message : report.claimed) {
-        const auto tag = tags.extract(message.message_id).mapped();
+        const auto tag = tag_of(message.message_id);
         jobs.push_back({tag, std::move(message), claimed_at, claimed_at + lease_});
     }
+    count(report, hints.size());
+    if (!jobs.empty()) parts_.lanes.add(std::move(jobs));
+    for (domain::Delivery& blocked : report.blocked) {
+        const auto tag = tag_of(blocked.message_id);
+        parts_.hints.put({tag, std::move(blocked)});
+    }
+    // Last: if it fails, nothing else is lost, and the hints come again.
+    std::vector<Hint> outdated;
+    for (const postgres::Outdated& one : report.outdated) {
+        const auto hint =
+            std::ranges::find(hints, one.message_id, [](const Hint& h) { return h.delivery.message_id; });
+        outdated.push_back({tag_of(one.message_id), hint->delivery});
+    }
     for (const auto& [id, tag] : tags) parts_.consumer.ack(tag);
+    replan(report.outdated, std::move(outdated));
+    return report.blocked.empty() ? 0ms : blocked_pause;
+}
 
-    const auto settled =
-        static_cast<int>(hints.size() - jobs.size()) - report.outdated - report.missed - report.unrenderable;
-    claimed_.Increment(static_cast<double>(jobs.size()));
-    nothing_.Increment(std::max(0, settled));
-    outdated_.Increment(report.outdated);
+void Claimer::replan(const std::vector<postgres::Outdated>& outdated, std::vector<Hint> hints) {
+    if (outdated.empty()) return;
+    std::set<domain::Uuid> users;
+    for (const postgres::Outdated& one : outdated) users.insert(one.user_id);
+    keeping(hints, [&](std::span<const domain::Delivery>) {
+        postgres::replan(parts_.pool, std::vector(users.begin(), users.end()));
+    });
+    for (const Hint& hint : hints) parts_.consumer.ack(hint.tag);
+}
+
+void Claimer::count(const postgres::ClaimReport& report, std::size_t hints) {
+    const std::size_t accounted = report.claimed.size() + report.outdated.size() + report.blocked.size() +
+                                  static_cast<std::size_t>(report.missed + report.unrenderable);
+    claimed_.Increment(static_cast<double>(report.claimed.size()));
+    outdated_.Increment(static_cast<double>(report.outdated.size()));
     missed_.Increment(report.missed);
+    blocked_.Increment(static_cast<double>(report.blocked.size()));
     unrenderable_.Increment(report.unrenderable);
+    nothing_.Increment(static_cast<double>(hints - std::min(hints, accounted)));
     if (report.unrenderable > 0) {
         runtime::log::error("messages cannot be rendered", {{"messages", report.unrenderable}});
     }
-    if (!jobs.empty()) parts_.lanes.add(std::move(jobs));
 }
 
 void Claimer::give_back(std::vector<Hint> hints, std::chrono::milliseconds delay) {

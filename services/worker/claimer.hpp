@@ -32,7 +32,11 @@ public:
     std::chrono::milliseconds run_once();
 
 private:
-    void claim(std::vector<Hint> hints);
+    /// Returns the pause before the next round.
+    std::chrono::milliseconds claim(std::vector<Hint> hints);
+    /// Replans the users, then settles their hints.
+    void replan(const std::vector<postgres::Outdated>& outdated, std::vector<Hint> hints);
+    void count(const postgres::ClaimReport& report, std::size_t hints);
     void give_back(std::vector<Hint> hints, std::chrono::milliseconds delay);
     /// Runs `work`; if it throws, the hints go back to the mailbox for the next round.
     void keeping(std::vector<Hint>& hints,
@@ -46,6 +50,7 @@ private:
     prometheus::Counter& missed_;
     prometheus::Counter& unrenderable_;
     prometheus::Counter& given_back_;
+    prometheus::Counter& blocked_;
 };
 
 }  // namespace worker

@@ -38,7 +38,7 @@ struct GivenBack {
 /// From the lanes to the recorder.
 struct Finished {
     std::uint64_t tag = 0;
-    std::string message_type;
+    std::string trace;
     std::variant<postgres::Attempted, GivenBack> result;
 };
 

@@ -118,9 +118,14 @@ int Lanes::room() const {
     // Half open, only the probe and the ramp will go through.
     if (ramping_) return lane_count_ - backlog_;
     const double startable =
-        std::chrono::duration<double>(lease_ - provider_.timeout).count() / seconds_per_job_;
+        std::chrono::duration<double>(lease_ - longest_send()).count() / seconds_per_job_;
     const double wanted = std::min<double>(max_backlog, lane_count_ * startable);
     return std::max(lane_count_, static_cast<int>(wanted)) - backlog_;
+}
+
+// The request, and the time its outcome takes to the ledger.
+std::chrono::milliseconds Lanes::longest_send() const {
+    return provider_.timeout + lease_ / 10;
 }
 
 std::chrono::milliseconds Lanes::closed_for() const {
@@ -144,7 +149,7 @@ std::optional<Job> Lanes::next_job() {
 
 Lanes::Decision Lanes::decide(const Job& job) {
     const auto now = Clock::now();
-    const bool lease_too_short = job.lease_ends - now < provider_.timeout;
+    const bool lease_too_short = job.lease_ends - now < longest_send();
     if (lease_too_short || draining_) return {Decision::Kind::give_back};
     if (const auto closed = closed_for(); closed > 0ms) {
         if (closed > short_pause) return {Decision::Kind::give_back, closed};
@@ -183,7 +188,7 @@ void Lanes::answered(Job job, const http::Answer& raw, Clock::time_point sent_at
     } else {
         breaker_.failed(now, domain::is_outage(answer));
     }
-    if (answer.retry_after) {
+    if (answer.retry_after && (answer.http_status == 429 || answer.http_status == 503)) {
         paused_until_ =
             std::max(paused_until_, now + std::min<Clock::duration>(*answer.retry_after, longest_pause));
     }
@@ -200,13 +205,13 @@ void Lanes::answered(Job job, const http::Answer& raw, Clock::time_point sent_at
         .error = std::move(answer.error),
         .started_at = finished_at - std::chrono::duration_cast<std::chrono::microseconds>(now - sent_at),
         .finished_at = finished_at};
-    ports_.finished({job.tag, std::move(job.message.message_type), std::move(attempted)});
+    ports_.finished({job.tag, std::move(job.message.trace), std::move(attempted)});
     job_done();
 }
 
 void Lanes::give_back(Job job, std::chrono::milliseconds delay) {
-    const std::string type = job.message.message_type;
-    ports_.finished({job.tag, type, GivenBack{std::move(job.message), delay}});
+    std::string trace = job.message.trace;
+    ports_.finished({job.tag, std::move(trace), GivenBack{std::move(job.message), delay}});
     job_done();
 }
 

@@ -63,6 +63,7 @@ private:
         std::chrono::milliseconds delay{0};
     };
 
+    std::chrono::milliseconds longest_send() const;
     void start(std::vector<Job>& jobs);
     std::optional<Job> next_job();
     Decision decide(const Job& job);

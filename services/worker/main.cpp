@@ -13,8 +13,8 @@
 namespace {
 
 int serve(worker::Settings settings) {
-    runtime::StopSignal stop(settings.shutdown_grace);
     runtime::log::Session log(settings.log);
+    runtime::StopSignal stop(settings.shutdown_grace);
     runtime::Registry registry("worker-svc");
     service::watch_broker(settings.broker, registry);
     postgres::Pool pool(settings.database, service::measure_database(registry));

@@ -5,6 +5,15 @@
 
 namespace worker {
 
+namespace {
+
+// Short: after an outage the outcomes in hand must reach the ledger before the scheduler takes their rows
+// back.
+constexpr runtime::Periodic::Backoff recorder_backoff{.first = std::chrono::milliseconds(50),
+                                                      .longest = std::chrono::milliseconds(500)};
+
+}  // namespace
+
 Pipeline::Pipeline(const Settings& settings, postgres::Pool& pool, runtime::Registry& registry)
     : malformed_(registry.counter("hints_total", "Queue messages by what became of them",
                                   {{"result", "malformed"}})),
@@ -21,7 +30,8 @@ Pipeline::Pipeline(const Settings& settings, postgres::Pool& pool, runtime::Regi
                       if (hints_.size() > 0) claiming_.wake();
                   }}),
       claimer_({pool, hints_, lanes_, recorder_, consumer_, registry}, settings.lease),
-      recording_("recorder", registry, [this] { return recorder_.run_once(); }),
+      recording_(
+          "recorder", registry, [this] { return recorder_.run_once(); }, recorder_backoff),
       claiming_("claimer", registry, [this] { return claimer_.run_once(); }),
       consuming_([this] { consumer_.run(); }) {}
 
@@ -35,12 +45,7 @@ void Pipeline::stop() {
     claiming_.join();
     lanes_.drain();
     recording_.join();
-    try {
-        recorder_.flush();
-    } catch (const std::exception& error) {
-        // Their leases will run out, and the scheduler takes them back as in doubt.
-        runtime::log::error("outcomes could not be recorded", {{"reason", error.what()}});
-    }
+    recorder_.flush();
     consumer_.stop();
     consuming_.join();
 }

@@ -1,5 +1,8 @@
 #include "services/worker/recorder.hpp"
 
+#include <algorithm>
+#include <thread>
+
 #include "libcore/runtime/log.hpp"
 
 namespace worker {
@@ -12,6 +15,7 @@ constexpr std::size_t batch_size = 256;
 // How long an outcome may wait for others to share its transaction.
 constexpr auto linger = 3ms;
 constexpr auto idle_pause = 1s;
+constexpr auto flush_pause = 200ms;
 // Many times what a commit takes, and less than the part of a lease that is left after an answer.
 constexpr auto long_record = 100ms;
 
@@ -26,6 +30,14 @@ prometheus::Counter& outcome_counter(runtime::Registry& registry, std::string_vi
 bool failed(const Finished& finished) {
     const auto* attempted = std::get_if<postgres::Attempted>(&finished.result);
     return attempted && attempted->outcome.ending == domain::Ending::failed;
+}
+
+std::string_view trace_of(const std::vector<Finished>& batch, const domain::Uuid& message_id) {
+    const auto found = std::ranges::find_if(batch, [&](const Finished& finished) {
+        const auto* attempted = std::get_if<postgres::Attempted>(&finished.result);
+        return attempted && attempted->message_id == message_id;
+    });
+    return found == batch.end() ? std::string_view() : found->trace;
 }
 
 }  // namespace
@@ -79,7 +91,16 @@ bool Recorder::is_behind() const {
 }
 
 void Recorder::flush() {
-    while (finished_.size() > 0) record(finished_.take(batch_size));
+    while (finished_.size() > 0) {
+        auto batch = finished_.take(batch_size);
+        try {
+            record(batch);
+        } catch (const std::exception& error) {
+            runtime::log::error("outcomes wait for the ledger", {{"reason", error.what()}});
+            finished_.put_back(std::move(batch));
+            std::this_thread::sleep_for(flush_pause);
+        }
+    }
 }
 
 void Recorder::record(const std::vector<Finished>& batch) {
@@ -96,7 +117,15 @@ void Recorder::record_attempts(const std::vector<Finished>& batch) {
         if (const auto* attempted = std::get_if<postgres::Attempted>(&finished.result))
             attempts.push_back(*attempted);
     }
-    count(postgres::record_outcomes(pool_, attempts), attempts.size());
+    const auto recorded = postgres::record_outcomes(pool_, attempts);
+    count(recorded);
+    for (const postgres::Recorded& one : recorded) {
+        if (one.status != domain::Status::failed && one.status != domain::Status::unknown) continue;
+        runtime::log::error("a message needs a person", {{"message_id", to_string(one.message_id)},
+                                                         {"trace_id", trace_of(batch, one.message_id)},
+                                                         {"status", to_string(one.status)}});
+    }
+    superseded_.Increment(static_cast<double>(attempts.size() - recorded.size()));
 }
 
 void Recorder::give_back(const std::vector<Finished>& batch) {
@@ -111,17 +140,12 @@ void Recorder::give_back(const std::vector<Finished>& batch) {
     }
 }
 
-void Recorder::count(const std::vector<postgres::Recorded>& recorded, std::size_t attempts) {
+void Recorder::count(const std::vector<postgres::Recorded>& recorded) {
     for (const postgres::Recorded& one : recorded) {
         outcomes_.at(one.status)->Increment();
         if (one.status == domain::Status::sent)
             lateness_.Observe(std::chrono::duration<double>(one.lateness).count());
-        if (one.status == domain::Status::failed || one.status == domain::Status::unknown) {
-            runtime::log::error("a message needs a person", {{"message_id", to_string(one.message_id)},
-                                                             {"status", to_string(one.status)}});
-        }
     }
-    superseded_.Increment(static_cast<double>(attempts - recorded.size()));
 }
 
 }  // namespace worker

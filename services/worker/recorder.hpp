@@ -28,14 +28,15 @@ public:
     /// An outcome could not be recorded yet: whatever is claimed now may be what it is about. Any thread.
     bool is_behind() const;
 
-    /// Records what is left, at the end, as long as the database lets it.
+    /// Records what is left, at the end, however long the database takes: the process's grace period bounds
+    /// it.
     void flush();
 
 private:
     void record(const std::vector<Finished>& batch);
     void record_attempts(const std::vector<Finished>& batch);
     void give_back(const std::vector<Finished>& batch);
-    void count(const std::vector<postgres::Recorded>& recorded, std::size_t attempts);
+    void count(const std::vector<postgres::Recorded>& recorded);
 
     postgres::Pool& pool_;
     rabbitmq::Consumer& consumer_;

@@ -39,8 +39,7 @@ TEST_CASE("a scheduler killed after the publish and before its COMMIT loses noth
     const auto worker = system.start("worker-svc");
     system.set_clock(nine);
     // The worker has the hints, and waits for the locks of the transaction that published them.
-    REQUIRE(eventually(
-        [&] { return metric(worker, R"(loop_rounds_total{loop="claimer",result="failed"})") > 0; }));
+    REQUIRE(eventually([&] { return metric(worker, "claims_blocked_total") > 0; }));
     CHECK(system.count(Status::scheduled) == 3);
     killed.kill();
     system.sql.execute(

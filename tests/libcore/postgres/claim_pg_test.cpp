@@ -2,6 +2,7 @@
 #include <future>
 #include <latch>
 
+#include "libcore/postgres/transaction.hpp"
 #include "tests/libcore/postgres/ledger.hpp"
 #include "tests/support/eventually.hpp"
 
@@ -69,7 +70,7 @@ TEST_CASE("a hint whose row is in any state but QUEUED claims nothing and change
     const auto before = ledger.value<std::string>("SELECT m::text FROM message_logs m");
     const auto report = ledger.claim(ledger.hints);
     CHECK(report.claimed.empty());
-    CHECK(report.outdated == 0);
+    CHECK(report.outdated.empty());
     CHECK(ledger.value<std::string>("SELECT m::text FROM message_logs m") == before);
 }
 
@@ -100,20 +101,37 @@ TEST_CASE("a claim waits for a dispatcher that has published and not committed")
     CHECK(claim.get().claimed.size() == 1);
 }
 
-TEST_CASE("a claim that waits longer than the lock timeout says so") {
+TEST_CASE("hints given back wait for a dispatcher that has published and not committed") {
     Ledger ledger(nine);
-    ledger.people_due(1);
+    const auto user = ledger.people_due(1).front();
+    std::future<int> given_back;
+    postgres::dispatch(ledger.pool, 10, [&](std::span<const domain::Delivery> deliveries) {
+        const std::vector<domain::Delivery> hints(deliveries.begin(), deliveries.end());
+        given_back = std::async(std::launch::async, [&ledger, hints] {
+            return postgres::give_back_hints(ledger.pool, hints, 30s);
+        });
+        CHECK(support::eventually(
+            [&] { return ledger.value<int>("SELECT count(*) FROM pg_locks WHERE NOT granted") > 0; }));
+    });
+    CHECK(given_back.get() == 1);
+    CHECK(ledger.message(user).status == "RETRYING");
+    CHECK(ledger.message(user).due == nine + 30s);
+}
+
+TEST_CASE("a row that stays locked blocks its own hint and no other") {
+    Ledger ledger(nine);
+    ledger.people_due(8);
+    const auto hints = ledger.dispatch();
     postgres::PoolSettings settings{.connection = ledger.database.settings(), .max = 1};
     settings.connection.lock_timeout = 50ms;
     postgres::Pool impatient(settings);
-    postgres::dispatch(ledger.pool, 10, [&](std::span<const domain::Delivery> deliveries) {
-        try {
-            postgres::claim(impatient, deliveries, 30s);
-            FAIL("claimed");
-        } catch (const postgres::DatabaseError& error) {
-            CHECK(error.is_lock_timeout());
-        }
-    });
+    const auto holder = ledger.pool.lease();
+    postgres::Transaction holding(*holder);
+    holding.execute("SELECT FROM message_logs WHERE id = '" + domain::to_string(hints[3].message_id) +
+                    "' FOR UPDATE");
+    const auto report = postgres::claim(impatient, hints, 30s);
+    CHECK(report.claimed.size() == 7);
+    CHECK(report.blocked == std::vector{hints[3]});
 }
 
 TEST_CASE("of two workers with the same hint one claims") {
@@ -132,7 +150,7 @@ TEST_CASE("a message planned for the user as they were is not claimed but brough
     ledger.execute("UPDATE message_logs SET plan_version = 0, scheduled_send_time = '2027-02-27T08:00Z'");
     const auto report = ledger.claim(ledger.hints);
     CHECK(report.claimed.empty());
-    CHECK(report.outdated == 1);
+    CHECK(report.outdated.size() == 1);
     const auto message = ledger.message(ledger.user);
     CHECK(message.status == "SCHEDULED");
     CHECK(message.plan_version == 1);

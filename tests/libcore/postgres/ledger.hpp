@@ -139,8 +139,13 @@ public:
         return hints;
     }
 
+    /// As a worker does: what is outdated is replanned.
     postgres::ClaimReport claim(const std::vector<domain::Delivery>& hints) {
-        return postgres::claim(pool, hints, 30s);
+        auto report = postgres::claim(pool, hints, 30s);
+        std::vector<domain::Uuid> users;
+        for (const auto& outdated : report.outdated) users.push_back(outdated.user_id);
+        postgres::replan(pool, users);
+        return report;
     }
 
     /// Some people whose birthday message is due at the clock's time.

@@ -157,7 +157,7 @@ TEST_CASE("a planner interrupted between chunks is followed by one that finishes
     ledger.execute("DELETE FROM message_logs; DELETE FROM plan_runs WHERE delivery_date >= '2027-02-27'");
 
     CHECK_FALSE(ledger.value<bool>(
-        "SELECT finished FROM plan_chunk('BIRTHDAY', 'UTC', '2027-02-27', 2, NULL, NULL)"));
+        "SELECT finished FROM plan_chunk('BIRTHDAY', 'UTC', '2027-02-27', 2, 0, NULL, NULL)"));
     CHECK(ledger.messages().size() == 2);
 
     CHECK(ledger.plan(2) == 3);
