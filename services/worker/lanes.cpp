@@ -226,7 +226,8 @@ void Lanes::publish_gate() {
     const auto state = breaker_.state(now);
     const bool open = state == domain::Breaker::State::open;
     if (open && closed_for() == 0ms) {
-        runtime::log::error("the provider's circuit opened", {{"seconds", 30}});
+        runtime::log::error("the provider's circuit opened",
+                            {{"for_ms", in_milliseconds(breaker_.opens_until() - now).count()}});
     }
     closed_until_ = std::max(paused_until_, open ? breaker_.opens_until() : Clock::time_point{});
     ramping_ = state != domain::Breaker::State::closed;
