@@ -82,7 +82,7 @@ migrate() {
 }
 
 create_api_key() {
-  local scopes=users:read,users:write,messages:read
+  local scopes=users:read,users:write,messages:read,messages:write,imports,admin
   [[ ! -s $STATE/api_key ]] || return 0
   (umask 077 && as_user "${SERVICE_ENVIRONMENT[@]}" "$STATE/bin/api-svc" keys create --name dev --scopes "$scopes" \
     >"$STATE/api_key.new" 2>"$STATE/logs/keys.log") ||

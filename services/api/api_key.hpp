@@ -11,8 +11,9 @@
 
 namespace api {
 
-inline constexpr std::array<std::string_view, 3> known_scopes = {"users:read", "users:write",
-                                                                 "messages:read"};
+/// None implies another: `admin`, too, opens only what asks for it.
+inline constexpr std::array<std::string_view, 6> known_scopes = {
+    "users:read", "users:write", "messages:read", "messages:write", "imports", "admin"};
 
 struct NewKey {
     std::string text;  ///< shown once

@@ -103,7 +103,7 @@ runtime::Program program(const Settings& settings) {
             {{"keys", "create"},
              "Make a key and print it.",
              {{"name", "Whose key it is", Option::required},
-              {"scopes", "users:read,users:write,messages:read", Option::required}},
+              {"scopes", fmt::format("Of {}", fmt::join(known_scopes, ",")), Option::required}},
              [&](const Arguments& arguments) { return create_key(settings, arguments); }},
             {{"keys", "list"}, "Show all keys.", {}, [&](const Arguments&) { return list_keys(settings); }},
             {{"keys", "revoke"},

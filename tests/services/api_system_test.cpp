@@ -22,7 +22,7 @@ using Members = std::map<std::string, std::string>;  // values are JSON
 
 const std::string users = "/api/v1/users";
 const std::string nobody = users + "/0190a0b0-c0d0-7e00-8f00-000000000001";
-const std::string all_scopes = "users:read,users:write,messages:read";
+const std::string all_scopes = "users:read,users:write,messages:read,messages:write,imports,admin";
 
 std::string object(const Members& members) {
     std::string text;
