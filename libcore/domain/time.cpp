@@ -1,5 +1,6 @@
 #include "libcore/domain/time.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdio>
@@ -15,6 +16,25 @@ std::optional<int> digits(std::string_view text) {
         number = number * 10 + (c - '0');
     }
     return number;
+}
+
+/// "23:59", or "23:59:58" where there are seconds.
+std::optional<std::chrono::seconds> time_of_day(std::string_view text) {
+    const bool with_seconds = text.size() == 8;
+    if ((text.size() != 5 && !with_seconds) || text[2] != ':' || (with_seconds && text[5] != ':')) return {};
+    const auto hours = digits(text.substr(0, 2));
+    const auto minutes = digits(text.substr(3, 2));
+    const auto seconds = with_seconds ? digits(text.substr(6)) : 0;
+    if (!hours || !minutes || !seconds || *hours > 23 || *minutes > 59 || *seconds > 59) return {};
+    return std::chrono::hours(*hours) + std::chrono::minutes(*minutes) + std::chrono::seconds(*seconds);
+}
+
+/// "Z", "+02:00".
+std::optional<std::chrono::seconds> utc_offset(std::string_view text) {
+    if (text == "Z") return std::chrono::seconds(0);
+    if (text.size() != 6 || (text[0] != '+' && text[0] != '-')) return {};
+    const auto offset = time_of_day(text.substr(1));
+    return offset && text[0] == '-' ? -*offset : offset;
 }
 
 template <std::size_t size, class... Args>
@@ -55,6 +75,26 @@ std::string to_string(Instant instant) {
         text += formatted<16>(".%06d", static_cast<int>(time.subseconds().count()));
     }
     return text + "Z";
+}
+
+std::optional<Instant> parse_instant(std::string_view text) {
+    using namespace std::chrono;
+    if (text.size() < 20 || text[10] != 'T') return std::nullopt;
+    const auto date = parse_date(text.substr(0, 10));
+    const auto time = time_of_day(text.substr(11, 8));
+    text.remove_prefix(19);
+    int fraction = 0;
+    if (text.front() == '.') {
+        const auto size = std::min(text.find_first_of("Z+-"), text.size()) - 1;
+        const auto read = digits(text.substr(1, size));
+        if (size < 1 || size > 6 || !read) return std::nullopt;
+        fraction = *read;
+        for (auto i = size; i < 6; ++i) fraction *= 10;
+        text.remove_prefix(size + 1);
+    }
+    const auto offset = utc_offset(text);
+    if (!date || !time || !offset) return std::nullopt;
+    return sys_days(*date) + *time + microseconds(fraction) - *offset;
 }
 
 }  // namespace domain

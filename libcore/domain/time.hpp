@@ -18,4 +18,7 @@ std::string to_string(const Date& date);
 /// RFC 3339 in UTC, as `2027-02-28T09:00:00Z` or with six decimals where the instant has a fraction.
 std::string to_string(Instant instant);
 
+/// RFC 3339 in any zone, as `2027-02-28T10:00:00+01:00`, to the microsecond; nothing for any other form.
+std::optional<Instant> parse_instant(std::string_view text);
+
 }  // namespace domain

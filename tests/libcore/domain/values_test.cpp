@@ -27,6 +27,22 @@ TEST_CASE("instants are written in UTC with a fraction only where there is one")
           "1969-12-31T23:59:59.500000Z");
 }
 
+TEST_CASE("instants are read in any zone and in one form only") {
+    const Instant nine = sys_days(2027y / February / 28) + 9h;
+    CHECK(parse_instant("2027-02-28T09:00:00Z") == nine);
+    CHECK(parse_instant("2027-02-28T10:30:00+01:30") == nine);
+    CHECK(parse_instant("2027-02-27T21:00:00.25-12:00") == nine + 250ms);
+    CHECK(parse_instant("2027-02-28T09:00:00.000001Z") == nine + 1us);
+    for (const char* wrong : {"", "2027-02-28", "2027-02-28T09:00:00", "2027-02-28 09:00:00Z",
+                              "2027-02-29T09:00:00Z", "2027-02-28T24:00:00Z", "2027-02-28T09:60:00Z",
+                              "2027-02-28T09:00:60Z", "2027-02-28T09:00:00.Z", "2027-02-28T09:00:00.1234567Z",
+                              "2027-02-28T09:00:00.5", "2027-02-28T09:00:00.", "2027-02-28T09:00:00+1:00",
+                              "2027-02-28T09:00:00+24:00", "2027-02-28T09:00:00ZZ", "2027-02-28T-9:00:00Z"}) {
+        INFO(wrong);
+        CHECK_FALSE(parse_instant(wrong));
+    }
+}
+
 TEST_CASE("a UUID survives its text form and nothing else is taken for one") {
     const auto uuid = parse_uuid("01A1FC42-fd7a-7925-bcbf-4b637f6d7457");
     REQUIRE(uuid);
