@@ -14,7 +14,7 @@ namespace {
 // before the wait.
 constexpr Statement lock_hinted{"lock_hinted", R"sql(
     SELECT m.id, m.delivery_date, m.user_id, clock_timestamp() - (m.lease_until - $6::interval),
-           m.status = 'QUEUED' AND m.attempt = hint.attempt
+           m.status = 'QUEUED' AND m.attempt = hint.attempt, (SELECT deliveries_paused())
     FROM unnest($1::uuid[], $2::date[], $3::integer[]) AS hint(id, delivery_date, attempt)
     JOIN message_logs m ON m.id = hint.id AND m.delivery_date = hint.delivery_date
     WHERE m.delivery_date BETWEEN $4 AND $5
@@ -100,21 +100,27 @@ struct Locked {
     std::optional<std::chrono::microseconds> since_last_try;
 };
 
-std::vector<Locked> lock(Transaction& transaction, std::span<const domain::Delivery> hints,
-                         std::chrono::milliseconds lease) {
+struct Look {
+    std::vector<Locked> rows;
+    bool paused = false;  ///< as the transaction sees it: nothing may be claimed
+};
+
+Look lock(Transaction& transaction, std::span<const domain::Delivery> hints,
+          std::chrono::milliseconds lease) {
     const auto dates = dates_of(hints);
     const auto [first, last] = std::ranges::minmax(dates);
-    std::vector<Locked> locked;
+    Look look;
     const Rows rows =
         transaction.run(lock_hinted, ids_of(hints), dates, attempts_of(hints), first, last, lease);
     for (const Row row : rows) {
+        look.paused = row.get<bool>(5);
         const auto id = row.get<domain::Uuid>(0);
-        const bool again = !locked.empty() && locked.back().id == id;  // several hints for one message
+        const bool again = !look.rows.empty() && look.rows.back().id == id;  // several hints for one message
         if (again || !row.get<bool>(4)) continue;
-        locked.push_back({id, row.get<domain::Date>(1), row.get<domain::Uuid>(2),
-                          row.get<std::optional<std::chrono::microseconds>>(3)});
+        look.rows.push_back({id, row.get<domain::Date>(1), row.get<domain::Uuid>(2),
+                             row.get<std::optional<std::chrono::microseconds>>(3)});
     }
-    return locked;
+    return look;
 }
 
 Claimed decode_claimed(const Row& row) {
@@ -155,12 +161,24 @@ void claim_rows(Transaction& transaction, std::vector<Locked>& locked, std::chro
     }
 }
 
+template <class Range>
+int give_back_rows(Transaction& transaction, const Range& held, const char* status,
+                   std::chrono::milliseconds delay) {
+    return transaction.run(give_back, ids_of(held), dates_of(held), attempts_of(held), status, delay)
+        .affected();
+}
+
 ClaimReport claim_together(Pool& pool, std::span<const domain::Delivery> hints,
                            std::chrono::milliseconds lease) {
     return transact(pool, [&](Transaction& transaction) {
         ClaimReport report;
-        auto locked = lock(transaction, hints, lease);
-        if (!locked.empty()) claim_rows(transaction, locked, lease, report);
+        auto [locked, paused] = lock(transaction, hints, lease);
+        if (locked.empty()) return report;
+        if (paused) {
+            report.given_back = give_back_rows(transaction, hints, "QUEUED", {});
+            return report;
+        }
+        claim_rows(transaction, locked, lease, report);
         for (const Locked& row : locked) report.outdated.push_back({row.id, row.user});
         return report;
     });
@@ -196,18 +214,12 @@ ClaimReport claim_singly(Pool& pool, std::span<const domain::Delivery> hints,
             std::ranges::move(one.outdated, std::back_inserter(report.outdated));
             report.missed += one.missed;
             report.unrenderable += one.unrenderable;
+            report.given_back += one.given_back;
         } catch (const DatabaseError&) {
             report.blocked.push_back(hint);
         }
     }
     return report;
-}
-
-template <class Range>
-int give_back_rows(Transaction& transaction, const Range& held, const char* status,
-                   std::chrono::milliseconds delay) {
-    return transaction.run(give_back, ids_of(held), dates_of(held), attempts_of(held), status, delay)
-        .affected();
 }
 
 }  // namespace

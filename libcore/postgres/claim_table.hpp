@@ -41,11 +41,13 @@ struct ClaimReport {
     std::vector<domain::Delivery> blocked;  ///< not looked at, the row stayed locked: to be claimed again
     int missed = 0;                         ///< later than their type allows, and recorded as such
     int unrenderable = 0;                   ///< recorded as FAILED
+    int given_back = 0;                     ///< deliveries are paused: due again, and nothing claimed
 };
 
 /// Claims what the hints point to, if it is still QUEUED at the hint's attempt and planned for the user as
 /// they are now. A hint that does not appear in the report has nothing to claim. Waits for a dispatcher that
-/// has not committed yet, up to the session's lock timeout.
+/// has not committed yet, up to the session's lock timeout. While deliveries are paused the rows go back to
+/// the ledger instead.
 ClaimReport claim(Pool& pool, std::span<const domain::Delivery> hints, std::chrono::milliseconds lease);
 
 /// Rows that will not be sent now go back to the ledger, due after `delay`, no budget spent.

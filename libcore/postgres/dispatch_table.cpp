@@ -9,11 +9,11 @@ namespace postgres {
 namespace {
 
 constexpr Statement take_due{"take_due", R"sql(
-    WITH clock AS MATERIALIZED (SELECT app_now() AS now),
+    WITH clock AS MATERIALIZED (SELECT app_now() AS now, deliveries_paused() AS paused),
     picked AS MATERIALIZED (
         SELECT m.id, m.delivery_date, m.message_type, m.scheduled_send_time, m.in_doubt
         FROM message_logs m
-        WHERE m.due_at <= (SELECT now FROM clock) AND m.status IN ('SCHEDULED', 'RETRYING')
+        WHERE m.due_at <= (SELECT now FROM clock WHERE NOT paused) AND m.status IN ('SCHEDULED', 'RETRYING')
         ORDER BY m.due_at
         LIMIT $1
         FOR UPDATE SKIP LOCKED

@@ -24,7 +24,7 @@ struct DispatchReport {
 /// Takes up to `limit` due rows, the longest due first, past those that another dispatcher holds. What
 /// `publish` throws rolls everything back and comes out; so QUEUED means that the broker has confirmed it. A
 /// process that dies before the commit leaves the rows as they were: published again, and the first copy
-/// claims nothing.
+/// claims nothing. Nothing is taken while deliveries are paused.
 DispatchReport dispatch(Pool& pool, int limit, const Publish& publish);
 
 struct Backlog {

@@ -115,18 +115,20 @@ Answer Application::guarded(const runtime::Request& request, const Match& match,
 
 Answer Application::answer(const runtime::Request& request, const Match& match) {
     const auto reference = reference_.current();
+    std::string_view actor = "development";
     if (keys_required_ || !reference->keys.empty()) {
         const auto* key = authenticate(request.header("authorization"), reference->keys);
         if (key == nullptr) {
             return json::Problem{401, "unauthorized", "Send a valid key as Authorization: Bearer <key>."};
         }
         reference_.note_use(*key);
+        actor = key->name;
         if (!allows(*key, match.route->scope)) {
             return json::Problem{403, "forbidden",
                                  "This key does not have the scope " + std::string(match.route->scope) + "."};
         }
     }
-    return match.route->handler({request, pool_, *reference, match.id});
+    return match.route->handler({request, pool_, *reference, match.id, actor});
 }
 
 }  // namespace api

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 #include <variant>
 
 #include "libcore/domain/uuid.hpp"
 #include "libcore/json/problem.hpp"
+#include "libcore/json/value.hpp"
 #include "libcore/postgres/pool.hpp"
 #include "libcore/runtime/http_server.hpp"
 #include "services/api/reference.hpp"
@@ -18,7 +20,8 @@ struct Call {
     const runtime::Request& request;
     postgres::Pool& pool;
     const Snapshot& reference;
-    domain::Uuid id;  ///< of the path, where the route has one
+    domain::Uuid id;         ///< of the path, where the route has one
+    std::string_view actor;  ///< whose key it is, for the audit log
 };
 
 using Answer = std::variant<runtime::Reply, json::Problem>;
@@ -32,6 +35,12 @@ Answer replace_user(const Call& call);
 Answer change_user(const Call& call);
 Answer delete_user(const Call& call);
 Answer list_user_messages(const Call& call);
+Answer get_pause(const Call& call);
+Answer pause_deliveries(const Call& call);
+Answer resume_deliveries(const Call& call);
+
+/// The JSON of a request, or why it has none.
+std::variant<json::Value, json::Problem> read_body(const runtime::Request& request);
 
 /// 409 for what is already taken, else 400; names every wrong field.
 json::Problem problem_of(domain::Errors errors);

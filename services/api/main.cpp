@@ -9,6 +9,7 @@
 #include "libcore/runtime/ops_server.hpp"
 #include "libcore/runtime/stop_signal.hpp"
 #include "libcore/service/database.hpp"
+#include "libcore/service/pause_watch.hpp"
 #include "services/api/application.hpp"
 #include "services/api/commands.hpp"
 #include "services/api/settings.hpp"
@@ -31,12 +32,13 @@ int serve(const api::Settings& settings) {
         return runtime::exit_configuration;
     }
 
+    service::PauseWatch pause(pool, registry);
     api::Application application(pool, reference, registry, settings.keys_required);
     runtime::HttpServer server(settings.http,
                                [&](const auto& request) { return application.handle(request); });
-    runtime::OpsServer ops(
-        settings.ops,
-        {.registry = registry, .stopping = stop.token(), .checks = {service::database_check(pool)}});
+    runtime::OpsServer ops(settings.ops, {.registry = registry,
+                                          .stopping = stop.token(),
+                                          .checks = {service::database_check(pool), pause.check()}});
     log::info("serving", {{"port", server.port()}, {"ops_port", ops.port()}});
 
     stop.wait();

@@ -9,13 +9,16 @@ namespace api {
 
 namespace {
 
-constexpr std::array<Route, 6> table = {{
+constexpr std::array<Route, 9> table = {{
     {"POST", "/api/v1/users", "users:write", create_user},
     {"GET", "/api/v1/users/{id}", "users:read", get_user},
     {"PUT", "/api/v1/users/{id}", "users:write", replace_user},
     {"PATCH", "/api/v1/users/{id}", "users:write", change_user},
     {"DELETE", "/api/v1/users/{id}", "users:write", delete_user},
     {"GET", "/api/v1/users/{id}/messages", "messages:read", list_user_messages},
+    {"GET", "/api/v1/pause", "admin", get_pause},
+    {"POST", "/api/v1/pause", "admin", pause_deliveries},
+    {"POST", "/api/v1/resume", "admin", resume_deliveries},
 }};
 
 /// The UUID in the path (all zero where the pattern has none), or nothing when the path is another.

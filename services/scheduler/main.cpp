@@ -8,6 +8,8 @@
 #include "libcore/runtime/stop_signal.hpp"
 #include "libcore/service/broker.hpp"
 #include "libcore/service/database.hpp"
+#include "libcore/service/pause_watch.hpp"
+#include "services/scheduler/commands.hpp"
 #include "services/scheduler/dispatcher.hpp"
 #include "services/scheduler/guardian.hpp"
 #include "services/scheduler/planner.hpp"
@@ -35,6 +37,7 @@ int serve(scheduler::Settings settings) {
         {.lease = settings.lease, .lost_after = settings.lost_after, .in_doubt = settings.in_doubt},
         [&] { return dispatcher.queue_is_shallow(); });
 
+    service::PauseWatch pause(pool, registry);
     runtime::Periodic guarding("guardian", registry, [&] { return guardian.run_once(); });
     runtime::Periodic planning("planner", registry, [&] { return planner.run_once(); });
     runtime::Periodic dispatching("dispatcher", registry, [&] { return dispatcher.run_once(); });
@@ -48,11 +51,13 @@ int serve(scheduler::Settings settings) {
                                    [&] {
                                        return CheckResult{dispatcher.connected(), "publisher"};
                                    }},
-                                  {"partitions", [&] {
+                                  {"partitions",
+                                   [&] {
                                        return CheckResult{
                                            guardian.partitions_ahead() >= 1,
                                            std::to_string(guardian.partitions_ahead()) + " months ahead"};
-                                   }}}});
+                                   }},
+                                  pause.check()}});
     runtime::log::info("scheduler-svc is up", {{"version", runtime::version()}, {"ops_port", ops.port()}});
     stop.wait();
     return runtime::exit_ok;
@@ -63,8 +68,9 @@ int serve(scheduler::Settings settings) {
 int main(int argc, char** argv) {
     runtime::Environment environment;
     const scheduler::Settings settings = scheduler::read_settings(environment);
-    const runtime::Program program{
-        .name = "scheduler-svc", .summary = "Plans, dispatches and rescues messages.", .commands = {}};
+    const runtime::Program program{.name = "scheduler-svc",
+                                   .summary = "Plans, dispatches and rescues messages.",
+                                   .commands = scheduler::commands(settings)};
     try {
         if (const auto code = runtime::handle_command_line(argc, argv, program, environment)) return *code;
         return serve(settings);

@@ -106,13 +106,15 @@ void Claimer::replan(const std::vector<postgres::Outdated>& outdated, std::vecto
 }
 
 void Claimer::count(const postgres::ClaimReport& report, std::size_t hints) {
-    const std::size_t accounted = report.claimed.size() + report.outdated.size() + report.blocked.size() +
-                                  static_cast<std::size_t>(report.missed + report.unrenderable);
+    const std::size_t accounted =
+        report.claimed.size() + report.outdated.size() + report.blocked.size() +
+        static_cast<std::size_t>(report.missed + report.unrenderable + report.given_back);
     claimed_.Increment(static_cast<double>(report.claimed.size()));
     outdated_.Increment(static_cast<double>(report.outdated.size()));
     missed_.Increment(report.missed);
     blocked_.Increment(static_cast<double>(report.blocked.size()));
     unrenderable_.Increment(report.unrenderable);
+    given_back_.Increment(report.given_back);
     nothing_.Increment(static_cast<double>(hints - std::min(hints, accounted)));
     if (report.unrenderable > 0) {
         runtime::log::error("messages cannot be rendered", {{"messages", report.unrenderable}});

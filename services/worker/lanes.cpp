@@ -98,11 +98,7 @@ void Lanes::drain() {
     if (!thread_.joinable()) return;
     asio::post(io_, [this] {
         draining_ = true;
-        while (!waiting_.empty()) {
-            Job job = std::move(waiting_.front());
-            waiting_.pop_front();
-            give_back(std::move(job), 0ms);
-        }
+        give_back_waiting(Clock::time_point::max());
         for (asio::steady_timer* timer : std::exchange(idle_, {})) timer->cancel();
         work_.reset();
     });
@@ -112,6 +108,13 @@ void Lanes::drain() {
 void Lanes::add(std::vector<Job> jobs) {
     backlog_ += static_cast<int>(jobs.size());
     asio::post(io_, [this, jobs = std::move(jobs)]() mutable { start(jobs); });
+}
+
+void Lanes::recall(Clock::time_point paused_at) {
+    asio::post(io_, [this, paused_at] {
+        recalled_until_ = paused_at;
+        give_back_waiting(paused_at);
+    });
 }
 
 int Lanes::room() const {
@@ -147,10 +150,20 @@ std::optional<Job> Lanes::next_job() {
     return job;
 }
 
+// They wait in the order in which they were claimed.
+void Lanes::give_back_waiting(Clock::time_point claimed_until) {
+    while (!waiting_.empty() && waiting_.front().claimed_at <= claimed_until) {
+        Job job = std::move(waiting_.front());
+        waiting_.pop_front();
+        give_back(std::move(job), 0ms);
+    }
+}
+
 Lanes::Decision Lanes::decide(const Job& job) {
     const auto now = Clock::now();
     const bool lease_too_short = job.lease_ends - now < longest_send();
-    if (lease_too_short || draining_) return {Decision::Kind::give_back};
+    const bool recalled = job.claimed_at <= recalled_until_;
+    if (lease_too_short || recalled || draining_) return {Decision::Kind::give_back};
     if (const auto closed = closed_for(); closed > 0ms) {
         if (closed > short_pause) return {Decision::Kind::give_back, closed};
         return {Decision::Kind::wait, closed};

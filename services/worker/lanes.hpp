@@ -47,6 +47,10 @@ public:
     /// Any thread.
     void add(std::vector<Job> jobs);
 
+    /// Deliveries were paused at that moment: gives back what was claimed before it and has not started. A
+    /// later claim has seen for itself that they go on. Any thread.
+    void recall(Clock::time_point paused_at);
+
     /// How many more jobs can start before their leases run short, at the provider's present pace. Any
     /// thread.
     int room() const;
@@ -66,6 +70,7 @@ private:
     std::chrono::milliseconds longest_send() const;
     void start(std::vector<Job>& jobs);
     std::optional<Job> next_job();
+    void give_back_waiting(Clock::time_point claimed_until);
     Decision decide(const Job& job);
     http::Request request_for(const Job& job) const;
     void answered(Job job, const http::Answer& answer, Clock::time_point sent_at);
@@ -86,6 +91,7 @@ private:
     domain::Breaker breaker_;
     Clock::time_point paused_until_{};
     std::optional<Clock::time_point> last_success_;
+    Clock::time_point recalled_until_{};
     bool draining_ = false;
     std::minstd_rand random_{std::random_device{}()};
 

@@ -7,6 +7,7 @@
 #include "libcore/runtime/stop_signal.hpp"
 #include "libcore/service/broker.hpp"
 #include "libcore/service/database.hpp"
+#include "libcore/service/pause_watch.hpp"
 #include "services/worker/pipeline.hpp"
 #include "services/worker/settings.hpp"
 
@@ -22,13 +23,16 @@ int serve(worker::Settings settings) {
     if (!service::wait_for_database(pool, settings.app_env, stop.token())) return runtime::exit_ok;
 
     worker::Pipeline pipeline(settings, pool, registry);
+    service::PauseWatch pause(pool, registry, [&](auto seen_at) { pipeline.recall(seen_at); });
     const runtime::OpsServer ops(
         settings.ops, {.registry = registry,
                        .stopping = stop.token(),
                        .checks = {service::database_check(pool),
-                                  {"broker", [&] {
+                                  {"broker",
+                                   [&] {
                                        return runtime::CheckResult{pipeline.connected(), "consumer"};
-                                   }}}});
+                                   }},
+                                  pause.check()}});
     runtime::log::info(
         "worker-svc is up",
         {{"version", runtime::version()}, {"ops_port", ops.port()}, {"lanes", settings.lanes}});

@@ -29,6 +29,9 @@ public:
     /// claimed return to the queue.
     void stop();
 
+    /// Deliveries were paused at that moment. Any thread.
+    void recall(Clock::time_point paused_at) { lanes_.recall(paused_at); }
+
     bool connected() const { return consumer_.connected(); }
 
 private:

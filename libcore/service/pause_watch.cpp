@@ -1,0 +1,57 @@
+#include "libcore/service/pause_watch.hpp"
+
+#include <utility>
+
+#include "libcore/postgres/pause_table.hpp"
+#include "libcore/runtime/log.hpp"
+
+namespace service {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// What workers hold goes back within a second of a pause.
+constexpr auto look_every = 500ms;
+
+}  // namespace
+
+PauseWatch::PauseWatch(postgres::Pool& pool, runtime::Registry& registry, Paused paused)
+    : pool_(pool),
+      paused_(std::move(paused)),
+      gauge_(registry.gauge("deliveries_paused", "1 while an operator has stopped all deliveries")),
+      looking_("pause_watch", registry, [this] { return look(); }, {.first = 100ms, .longest = look_every}) {}
+
+runtime::Check PauseWatch::check() {
+    return {"deliveries", [this] {
+                const std::lock_guard lock(mutex_);
+                return runtime::CheckResult{true, state_};
+            }};
+}
+
+std::chrono::milliseconds PauseWatch::look() {
+    const auto pause = postgres::current_pause(pool_);
+    if (!pause) {
+        show("");
+        return look_every;
+    }
+    if (paused_) paused_(Clock::now());
+    show(pause->until ? "paused until " + domain::to_string(*pause->until) : "paused until resumed");
+    return look_every;
+}
+
+void PauseWatch::show(const std::string& state) {
+    gauge_.Set(state.empty() ? 0 : 1);
+    {
+        const std::lock_guard lock(mutex_);
+        if (state == state_) return;
+        state_ = state;
+    }
+    if (state.empty()) {
+        runtime::log::warn("deliveries go on");
+    } else {
+        runtime::log::warn("deliveries are paused", {{"state", state}});
+    }
+}
+
+}  // namespace service

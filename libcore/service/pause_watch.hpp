@@ -1,0 +1,43 @@
+// Looks twice a second whether deliveries are paused, and shows it: the gauge `deliveries_paused`, an entry
+// of readiness, and a line in the log when a pause begins and when it ends. The reason is an operator's free
+// text and stays in the ledger.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <mutex>
+#include <string>
+
+#include "libcore/postgres/pool.hpp"
+#include "libcore/runtime/metrics.hpp"
+#include "libcore/runtime/periodic.hpp"
+#include "libcore/runtime/readiness.hpp"
+
+namespace service {
+
+/// Thread-safe. Owns the thread that looks.
+class PauseWatch {
+public:
+    using Clock = std::chrono::steady_clock;
+    /// Called on that thread each time it has seen a pause, with the time at which it held for certain or
+    /// later.
+    using Paused = std::function<void(Clock::time_point seen_at)>;
+
+    PauseWatch(postgres::Pool& pool, runtime::Registry& registry, Paused paused = {});
+
+    /// Never fails: a paused service is as ready as one that has nothing to do. The watch outlives it.
+    runtime::Check check();
+
+private:
+    std::chrono::milliseconds look();
+    void show(const std::string& state);
+
+    postgres::Pool& pool_;
+    const Paused paused_;
+    prometheus::Gauge& gauge_;
+    std::mutex mutex_;
+    std::string state_;  ///< "paused until …", empty while deliveries go on
+    runtime::Periodic looking_;
+};
+
+}  // namespace service
