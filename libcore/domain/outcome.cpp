@@ -56,4 +56,10 @@ Outcome decide(const Answer& answer, const Past& past, const RetryPolicy& policy
     return outcome;
 }
 
+Outcome suppress(const Past& past) {
+    return {.ending = past.in_doubt ? Ending::unknown : Ending::suppressed,
+            .failures = past.failures,
+            .in_doubt = past.in_doubt};
+}
+
 }  // namespace domain

@@ -44,7 +44,8 @@ struct Past {
     bool provider_has_succeeded_since = true;
 };
 
-enum class Ending { sent, retrying, failed, unknown };
+/// `suppressed`: it was not tried, because its recipient may not be written to.
+enum class Ending { sent, retrying, failed, unknown, suppressed };
 
 struct Outcome {
     Ending ending = Ending::sent;
@@ -55,6 +56,9 @@ struct Outcome {
 
 /// `jitter` in [0, 1) lengthens the delay by up to 10 %.
 Outcome decide(const Answer& answer, const Past& past, const RetryPolicy& policy, double jitter);
+
+/// Of a message whose recipient may not be written to: suppressed, unless the provider may already have it.
+Outcome suppress(const Past& past);
 
 /// The provider is away rather than refusing this message: what opens the circuit after a few in a row.
 bool is_outage(const Answer& answer);

@@ -38,7 +38,7 @@ constexpr Statement record{"record_outcomes", R"sql(
         INSERT INTO delivery_attempts (message_id, delivery_date, attempt, started_at, finished_at, outcome,
                                        http_status, error)
         SELECT id, delivery_date, attempt, started_at, finished_at, status, http_status, error
-        FROM outcome WHERE status <> 'SENT' OR attempt > 1
+        FROM outcome WHERE status <> 'CANCELLED' AND (status <> 'SENT' OR attempt > 1)
         ON CONFLICT DO NOTHING
     )
     SELECT id, status, lateness FROM changed)sql"};
@@ -53,6 +53,8 @@ domain::Status status_of(domain::Ending ending) {
             return domain::Status::failed;
         case domain::Ending::unknown:
             return domain::Status::unknown;
+        case domain::Ending::suppressed:
+            return domain::Status::cancelled;
     }
     std::abort();
 }

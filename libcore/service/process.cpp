@@ -13,6 +13,12 @@ runtime::log::Options read_log_options(runtime::Environment& environment, const 
     return options;
 }
 
+void log_warnings(const runtime::Environment& environment) {
+    for (const auto& warning : environment.warnings()) {
+        runtime::log::warn("a setting looks wrong", {{"reason", warning}});
+    }
+}
+
 runtime::OpsServer::Settings read_ops_settings(runtime::Environment& environment,
                                                std::uint16_t default_port) {
     runtime::OpsServer::Settings settings;

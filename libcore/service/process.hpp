@@ -15,6 +15,9 @@ namespace service {
 /// LOG_LEVEL, LOG_FORMAT.
 runtime::log::Options read_log_options(runtime::Environment& environment, const std::string& service);
 
+/// One line for each setting that is right and yet looks wrong; once the log is open.
+void log_warnings(const runtime::Environment& environment);
+
 /// OPS_BIND, OPS_PORT.
 runtime::OpsServer::Settings read_ops_settings(runtime::Environment& environment, std::uint16_t default_port);
 

@@ -59,6 +59,10 @@ asio::awaitable<void> run_lane(Lanes* lanes, std::shared_ptr<http::Origin> origi
             lanes->give_back(std::move(*job), decision.delay);
             continue;
         }
+        if (decision.kind == Lanes::Decision::Kind::suppress) {
+            lanes->suppress(std::move(*job));
+            continue;
+        }
         const Clock::time_point sent_at = Clock::now();
         http::Request request = lanes->request_for(*job);
         const http::Answer answer =
@@ -69,6 +73,7 @@ asio::awaitable<void> run_lane(Lanes* lanes, std::shared_ptr<http::Origin> origi
 
 Lanes::Lanes(const Settings& settings, runtime::Registry& registry, Ports ports)
     : provider_(settings.provider),
+      recipients_(settings.recipients),
       lane_count_(settings.lanes),
       lease_(settings.lease),
       retry_{.in_doubt = settings.in_doubt},
@@ -164,6 +169,7 @@ Lanes::Decision Lanes::decide(const Job& job) {
     const bool lease_too_short = job.lease_ends - now < longest_send();
     const bool recalled = job.claimed_at <= recalled_until_;
     if (lease_too_short || recalled || draining_) return {Decision::Kind::give_back};
+    if (!recipients_.allows(job.message.recipient_email)) return {Decision::Kind::suppress};
     if (const auto closed = closed_for(); closed > 0ms) {
         if (closed > short_pause) return {Decision::Kind::give_back, closed};
         return {Decision::Kind::wait, closed};
@@ -225,6 +231,22 @@ void Lanes::answered(Job job, const http::Answer& raw, Clock::time_point sent_at
 void Lanes::give_back(Job job, std::chrono::milliseconds delay) {
     std::string trace = job.message.trace;
     ports_.finished({job.tag, std::move(trace), GivenBack{std::move(job.message), delay}});
+    job_done();
+}
+
+// Neither a success nor a failure of the provider: the breaker is not told.
+void Lanes::suppress(Job job) {
+    const auto now = wall_clock();
+    postgres::Attempted suppressed{
+        .message_id = job.message.message_id,
+        .delivery_date = job.message.delivery_date,
+        .attempt = job.message.attempt,
+        .outcome = domain::suppress({.failures = job.message.failures, .in_doubt = job.message.in_doubt}),
+        .body = {},
+        .error = not_in_allowlist,
+        .started_at = now,
+        .finished_at = now};
+    ports_.finished({job.tag, std::move(job.message.trace), std::move(suppressed)});
     job_done();
 }
 

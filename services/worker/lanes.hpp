@@ -62,7 +62,7 @@ private:
 
     /// What a lane should do with a job, decided each time it looks at it.
     struct Decision {
-        enum class Kind { send, wait, give_back };
+        enum class Kind { send, wait, give_back, suppress };
         Kind kind;
         std::chrono::milliseconds delay{0};
     };
@@ -75,10 +75,12 @@ private:
     http::Request request_for(const Job& job) const;
     void answered(Job job, const http::Answer& answer, Clock::time_point sent_at);
     void give_back(Job job, std::chrono::milliseconds delay);
+    void suppress(Job job);
     void job_done();
     void publish_gate();
 
     const ProviderSettings provider_;
+    const domain::Allowlist recipients_;
     const int lane_count_;
     const std::chrono::milliseconds lease_;
     const domain::RetryPolicy retry_;

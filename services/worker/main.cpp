@@ -8,13 +8,15 @@
 #include "libcore/service/broker.hpp"
 #include "libcore/service/database.hpp"
 #include "libcore/service/pause_watch.hpp"
+#include "libcore/service/process.hpp"
 #include "services/worker/pipeline.hpp"
 #include "services/worker/settings.hpp"
 
 namespace {
 
-int serve(worker::Settings settings) {
+int serve(worker::Settings settings, const runtime::Environment& environment) {
     runtime::log::Session log(settings.log);
+    service::log_warnings(environment);
     runtime::StopSignal stop(settings.shutdown_grace);
     runtime::Registry registry("worker-svc");
     service::watch_broker(settings.broker, registry);
@@ -50,7 +52,7 @@ int main(int argc, char** argv) {
         .name = "worker-svc", .summary = "Delivers messages to the e-mail provider.", .commands = {}};
     try {
         if (const auto code = runtime::handle_command_line(argc, argv, program, environment)) return *code;
-        return serve(settings);
+        return serve(settings, environment);
     } catch (const std::exception& error) {
         runtime::log::fatal("worker-svc cannot go on", {{"reason", error.what()}});
         return runtime::exit_failure;

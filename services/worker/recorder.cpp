@@ -54,6 +54,8 @@ Recorder::Recorder(postgres::Pool& pool, rabbitmq::Consumer& consumer, runtime::
          {domain::Status::sent, domain::Status::retrying, domain::Status::failed, domain::Status::unknown}) {
         outcomes_[status] = &outcome_counter(registry, to_string(status));
     }
+    // The only way in which a worker cancels.
+    outcomes_[domain::Status::cancelled] = &outcome_counter(registry, "SUPPRESSED");
 }
 
 bool Recorder::put(Finished finished) {

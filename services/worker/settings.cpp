@@ -26,6 +26,25 @@ ProviderSettings read_provider(runtime::Environment& environment) {
     return provider;
 }
 
+domain::Allowlist read_recipients(runtime::Environment& environment, runtime::AppEnv app_env) {
+    const std::string list = environment.text("RECIPIENT_ALLOWLIST", "");
+    if (list.empty()) {
+        if (app_env == runtime::AppEnv::staging) {
+            environment.warn("RECIPIENT_ALLOWLIST", "is not set in staging: messages go to everybody");
+        }
+        return {};
+    }
+    if (app_env == runtime::AppEnv::production) {
+        environment.warn("RECIPIENT_ALLOWLIST", "is set in production: messages to others are cancelled");
+    }
+    auto recipients = domain::Allowlist::parse(list);
+    if (!recipients) {
+        environment.reject("RECIPIENT_ALLOWLIST",
+                           "is not a list of patterns such as *@example.org,ada@example.com, without spaces");
+    }
+    return std::move(recipients).value_or(domain::Allowlist());
+}
+
 }  // namespace
 
 std::uint16_t Settings::prefetch() const {
@@ -43,6 +62,7 @@ Settings read_settings(runtime::Environment& environment) {
     settings.database.connection.lock_timeout = 250ms;
     settings.broker = service::read_broker_settings(environment, "worker-svc");
     settings.provider = read_provider(environment);
+    settings.recipients = read_recipients(environment, settings.app_env);
     settings.in_doubt = service::read_in_doubt(environment);
     settings.lanes = environment.integer("QUEUE_CONCURRENCY", 5, 1, 256);
     settings.lease = service::read_lease(environment);

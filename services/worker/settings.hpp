@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "libcore/domain/allowlist.hpp"
 #include "libcore/domain/outcome.hpp"
 #include "libcore/http/url.hpp"
 #include "libcore/postgres/pool.hpp"
@@ -14,6 +15,9 @@
 #include "libcore/runtime/settings.hpp"
 
 namespace worker {
+
+/// What the ledger says of a message to somebody else.
+inline constexpr const char* not_in_allowlist = "suppressed: the recipient is not in RECIPIENT_ALLOWLIST";
 
 struct ProviderSettings {
     http::Url url;
@@ -28,6 +32,7 @@ struct Settings {
     postgres::PoolSettings database;
     rabbitmq::Settings broker;
     ProviderSettings provider;
+    domain::Allowlist recipients;  ///< to whom messages may go
     domain::InDoubt in_doubt = domain::InDoubt::resend;
     int lanes = 5;
     std::chrono::milliseconds lease{};

@@ -103,3 +103,13 @@ TEST_CASE("Retry-After lengthens the delay up to a cap and never shortens it") {
     answer.retry_after = 100h;
     CHECK(after(answer).delay == 1h);
 }
+
+TEST_CASE("what may not be sent is suppressed unless the provider may already have it") {
+    const auto plain = domain::suppress({.failures = 2});
+    CHECK(plain.ending == domain::Ending::suppressed);
+    CHECK(plain.failures == 2);
+    CHECK_FALSE(plain.in_doubt);
+    const auto in_doubt = domain::suppress({.in_doubt = true});
+    CHECK(in_doubt.ending == domain::Ending::unknown);
+    CHECK(in_doubt.in_doubt);
+}

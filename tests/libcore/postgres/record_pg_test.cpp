@@ -170,3 +170,18 @@ TEST_CASE("a batch with one answer that cannot be stored records the others and 
     CHECK(ledger.count_by_status() == std::map<std::string, int>{{"SENT", 5}});
     CHECK(ledger.value<int>("SELECT count(*) FROM message_logs WHERE api_response_body = 'answer'") == 4);
 }
+
+TEST_CASE("a suppressed message is cancelled for good and was no attempt") {
+    Claimed ledger;
+    CHECK(ledger.record(attempted(ledger.held[0].id, 1, {.ending = domain::Ending::suppressed}, 0)) == 1);
+    CHECK(ledger.messages()[0].status == "CANCELLED");
+    CHECK_FALSE(ledger.messages()[0].needs_attention);
+    CHECK(ledger.attempts() == 0);
+    const auto user = ledger.held[0].user;
+    ledger.change(user, [](domain::UserFields& fields) { fields.timezone = "America/New_York"; });
+    ledger.change(user, [](domain::UserFields& fields) { fields.opted_out = true; });
+    ledger.change(user, [](domain::UserFields& fields) { fields.opted_out = false; });
+    CHECK(ledger.message(user).status == "CANCELLED");
+    CHECK(ledger.message(user).error == "why");
+    CHECK(ledger.record(attempted(ledger.held[0].id, 1, retry)) == 0);
+}
