@@ -5,12 +5,11 @@ namespace postgres {
 namespace {
 
 constexpr Statement shifted{"clock_is_shifted", "SELECT EXISTS (SELECT FROM app_clock)"};
-constexpr Statement select_one{"ping", "SELECT 1"};
 
 }  // namespace
 
-bool clock_is_shifted(Pool& pool) { return pool.run(shifted).front().get<bool>(0); }
-
-void ping(Pool& pool) { pool.run(select_one); }
+bool clock_is_shifted(Pool& pool) {
+    return pool.run(shifted).front().get<bool>(0);
+}
 
 }  // namespace postgres

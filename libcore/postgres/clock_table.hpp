@@ -1,4 +1,4 @@
-// The clock that planning and sending go by, and whether the database answers at all.
+// The clock that planning and sending go by.
 #pragma once
 
 #include "libcore/postgres/pool.hpp"
@@ -7,8 +7,5 @@ namespace postgres {
 
 /// Whether development or a test has put another time in place of the real one.
 bool clock_is_shifted(Pool& pool);
-
-/// Throws DatabaseError when the database does not answer.
-void ping(Pool& pool);
 
 }  // namespace postgres

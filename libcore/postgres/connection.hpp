@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -31,6 +32,9 @@ struct ConnectionSettings {
     /// More of the session's settings, such as {"enable_seqscan", "off"}.
     std::map<std::string, std::string> session{};
 };
+
+/// What no retry can mend in a URL, without repeating any of it; or nothing.
+std::optional<std::string> problem_of_url(const std::string& url);
 
 class Connection {
 public:

@@ -27,6 +27,10 @@ bool DatabaseError::is_check_violation(std::string_view constraint) const {
     return sqlstate_ == "23514" && constraint_ == constraint;
 }
 
+bool DatabaseError::is_refused_login() const {
+    return sqlstate_.starts_with("28") || sqlstate_ == "3D000";
+}
+
 bool DatabaseError::is_lock_timeout() const {
     return sqlstate_ == "55P03";
 }

@@ -19,26 +19,27 @@ namespace {
 
 using Options = std::map<std::string, std::string>;
 
-[[noreturn]] void refuse(const std::string& text) {
-    throw DatabaseError(DatabaseError::Cause::connection, "connect: " + text);
-}
+struct ParsedUrl {
+    Options options;
+    std::string problem;
+};
 
 /// The settings that stand in the URL. libpq would repeat the parts of a malformed one, the password among
 /// them.
-Options parse_url(const std::string& url) {
+ParsedUrl parse_url(const std::string& url) {
     char* problem = nullptr;
     const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(
         PQconninfoParse(url.c_str(), &problem), PQconninfoFree);
     PQfreemem(problem);
-    if (!parsed) refuse("the database URL is malformed");
+    if (!parsed) return {{}, "is malformed"};
 
     Options options;
     for (const PQconninfoOption* option = parsed.get(); option->keyword; ++option)
         if (option->val) options[option->keyword] = option->val;
     if (options["host"].find('@') != std::string::npos ||
         options["port"].find_first_not_of("0123456789,") != std::string::npos)
-        refuse("the database URL is malformed; @ : / ? # in a password must be percent-encoded");
-    return options;
+        return {{}, "is malformed; @ : / ? # in a password must be percent-encoded"};
+    return {options, ""};
 }
 
 /// One setting in the notation of the server's command line.
@@ -65,7 +66,9 @@ std::string session_options(const ConnectionSettings& settings) {
 }
 
 Options connection_options(const ConnectionSettings& settings) {
-    Options options = parse_url(settings.url);
+    auto [options, problem] = parse_url(settings.url);
+    if (!problem.empty())
+        throw DatabaseError(DatabaseError::Cause::connection, "connect: the database URL " + problem);
     options["application_name"] = settings.application_name;
     options["client_encoding"] = "UTF8";
     options["options"] += session_options(settings);
@@ -92,14 +95,31 @@ LibpqConnection start(const Options& options) {
     return connection;
 }
 
-/// libpq's text without its closing newline.
-std::string problem_of(const pg_conn* connection) {
+/// Why a connection could not be made. libpq has the SQLSTATE only in its text, and there only when asked to
+/// be verbose: `… failed: FATAL:  28P01: password …`, and below it details that nobody needs.
+[[noreturn]] void refuse(const pg_conn* connection) {
     std::string text = PQerrorMessage(connection);
-    text.erase(text.find_last_not_of('\n') + 1);
-    return text;
+    text.erase(std::min(text.find('\n'), text.size()));
+    std::string sqlstate;
+    constexpr std::size_t code_length = 5;
+    if (const auto severity = text.find(":  "); severity != std::string::npos) {
+        const auto code = severity + 3;
+        const auto end = code + code_length;
+        if (text.compare(std::min(end, text.size()), 2, ": ") == 0) {
+            sqlstate = text.substr(code, code_length);
+            text = text.substr(0, severity + 2) + text.substr(end + 2) + " (" + sqlstate + ")";
+        }
+    }
+    throw DatabaseError(DatabaseError::Cause::connection, "connect: " + text, sqlstate);
 }
 
 }  // namespace
+
+std::optional<std::string> problem_of_url(const std::string& url) {
+    auto problem = parse_url(url).problem;
+    if (problem.empty()) return std::nullopt;
+    return problem;
+}
 
 void CloseConnection::operator()(pg_conn* connection) const noexcept {
     PQfinish(connection);
@@ -127,12 +147,13 @@ bool wait_for(int socket, short events, Deadline deadline) {
 LibpqConnection connect(const ConnectionSettings& settings) {
     const Deadline deadline = deadline_after(settings.connect_timeout);
     LibpqConnection connection = start(connection_options(settings));
+    PQsetErrorVerbosity(connection.get(), PQERRORS_VERBOSE);
     PQsetNoticeReceiver(
         connection.get(), [](void*, const pg_result*) {}, nullptr);
 
     for (auto state = PGRES_POLLING_WRITING; state != PGRES_POLLING_OK;) {
         if (state == PGRES_POLLING_FAILED || PQstatus(connection.get()) == CONNECTION_BAD)
-            refuse(problem_of(connection.get()));
+            refuse(connection.get());
         const short events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
         if (!wait_for(PQsocket(connection.get()), events, deadline))
             throw DatabaseError(DatabaseError::Cause::deadline, "connect: no answer from the server in time");

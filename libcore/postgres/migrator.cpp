@@ -130,7 +130,7 @@ void check(Runner& runner, std::span<const Migration> migrations) {
     }
     const int own = newest(migrations);
     if (version < own)
-        throw SchemaMismatch("the database is at version " + std::to_string(version) +
+        throw SchemaOutdated("the database is at version " + std::to_string(version) +
                              ", this program needs " + std::to_string(own) + ": run api-svc migrate");
     if (compatible > own)
         throw SchemaMismatch("the database is at version " + std::to_string(version) +

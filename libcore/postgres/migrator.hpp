@@ -33,6 +33,12 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+/// The database is older than the program: it fits once somebody has migrated it.
+class SchemaOutdated : public SchemaMismatch {
+public:
+    using SchemaMismatch::SchemaMismatch;
+};
+
 struct MigrationState {
     int version;
     std::string name;
@@ -55,8 +61,8 @@ MigrationReport migrate(const std::string& url,
 std::vector<MigrationState> migration_status(const std::string& url,
                                              std::span<const Migration> migrations = embedded_migrations());
 
-/// What a service asks at its start: throws SchemaMismatch when the database is older than the program, or so
-/// much newer that programs of this version no longer fit.
+/// Whether a service can work with the database: throws SchemaOutdated when it is older than the program,
+/// SchemaMismatch when it is so much newer that programs of this version no longer fit.
 void check_schema(Connection& connection, std::span<const Migration> migrations = embedded_migrations());
 void check_schema(Pool& pool, std::span<const Migration> migrations = embedded_migrations());
 

@@ -73,7 +73,9 @@ void Consumer::post(const std::function<void(Commands&)>& change) {
 Consumer::Commands Consumer::wait(int socket, std::chrono::milliseconds timeout) {
     std::array sources{pollfd{.fd = wake_, .events = POLLIN, .revents = 0},
                        pollfd{.fd = socket, .events = POLLIN, .revents = 0}};
+    busy_since_ = Clock::time_point{};
     ::poll(sources.data(), sources.size(), static_cast<int>(timeout.count()));
+    busy_since_ = Clock::now();
 
     const std::lock_guard lock(mutex_);
     if (std::exchange(posted_, false)) {
@@ -83,7 +85,14 @@ Consumer::Commands Consumer::wait(int socket, std::chrono::milliseconds timeout)
     return {std::exchange(commands_.settlements, {}), commands_.stop_consuming, commands_.stop};
 }
 
+std::optional<Clock::time_point> Consumer::busy_since() const {
+    const auto since = busy_since_.load();
+    if (since == Clock::time_point{}) return std::nullopt;
+    return since;
+}
+
 void Consumer::run() {
+    busy_since_ = Clock::now();
     for (bool running = true; running;) {
         try {
             serve();
@@ -93,6 +102,7 @@ void Consumer::run() {
             running = pause(backoff_.next());
         }
     }
+    busy_since_ = Clock::time_point{};
 }
 
 void Consumer::serve() {

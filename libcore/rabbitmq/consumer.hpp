@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,8 @@ public:
     void stop();
 
     bool connected() const { return connected_; }
+    /// Since when `run` has been at work without a look at its commands; nothing while it waits for some.
+    std::optional<std::chrono::steady_clock::time_point> busy_since() const;
 
 private:
     struct Settlement {
@@ -75,6 +78,8 @@ private:
     Backoff backoff_;
     std::uint64_t generation_ = 0;  ///< of the connection; the upper bits of every tag
     std::atomic<bool> connected_ = false;
+    std::atomic<std::chrono::steady_clock::time_point> busy_since_{
+        std::chrono::steady_clock::time_point{}};  ///< zero: waiting, or not running
 
     int wake_;  ///< an eventfd, signalled while commands are waiting
     std::mutex mutex_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <list>
@@ -52,9 +53,10 @@ void add_command(CLI::App& root, const Command& command, std::list<ParsedCommand
     }
 }
 
-int report(const std::vector<std::string>& errors) {
-    for (const auto& error : errors) std::cerr << "error: " << error << '\n';
-    return errors.empty() ? exit_ok : exit_configuration;
+int report(const Environment& environment) {
+    for (const auto& warning : environment.warnings()) std::cerr << "warning: " << warning << '\n';
+    for (const auto& error : environment.errors()) std::cerr << "error: " << error << '\n';
+    return environment.errors().empty() ? exit_ok : exit_configuration;
 }
 
 }  // namespace
@@ -80,11 +82,31 @@ std::optional<int> handle_command_line(int argc, const char* const* argv, const 
         return app.exit(error) == 0 ? exit_ok : exit_configuration;
     }
     if (print) std::cout << environment.table();
-    const int configuration = report(environment.errors());
-    if (check || print || configuration != exit_ok) return configuration;
-    for (const auto& command : commands)
-        if (command.app->parsed()) return command.command->run(command.arguments());
-    return std::nullopt;
+    if (check || print) return report(environment);
+    const auto command = std::ranges::find_if(commands, [](const auto& c) { return c.app->parsed(); });
+    if (command == commands.end() && environment.errors().empty()) return std::nullopt;
+    if (command == commands.end())
+        throw Misconfigured(fmt::format("{}", fmt::join(environment.errors(), "; ")));
+    const int configuration = report(environment);
+    return configuration == exit_ok ? command->command->run(command->arguments()) : configuration;
+}
+
+int run(int argc, const char* const* argv, const Program& program, const Environment& environment) {
+    const log::Session session(program.log);
+    const auto cannot_go_on = [&](const std::exception& error, int code) {
+        log::fatal("cannot go on", {{"reason", error.what()}, {"exit_code", code}});
+        return code;
+    };
+    try {
+        if (const auto code = handle_command_line(argc, argv, program, environment)) return *code;
+        for (const auto& warning : environment.warnings())
+            log::warn("a setting looks wrong", {{"reason", warning}});
+        return program.serve();
+    } catch (const Misconfigured& error) {
+        return cannot_go_on(error, exit_configuration);
+    } catch (const std::exception& error) {
+        return cannot_go_on(error, exit_failure);
+    }
 }
 
 }  // namespace runtime

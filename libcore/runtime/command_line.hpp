@@ -4,9 +4,11 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "libcore/runtime/log.hpp"
 #include "libcore/runtime/settings.hpp"
 
 namespace runtime {
@@ -16,6 +18,12 @@ enum ExitCode : int {
     exit_ok = 0,
     exit_failure = 1,        ///< at run time: start it again
     exit_configuration = 2,  ///< settings or command line: starting it again changes nothing
+};
+
+/// A program that cannot work until somebody changes its settings or its surroundings; the text says which.
+class Misconfigured : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
 };
 
 /// Options by name without dashes ("name"); a flag that was given is "true", an option not given is absent.
@@ -38,11 +46,18 @@ struct Program {
     std::string name;
     std::string summary;
     std::vector<Command> commands = {};
+    log::Options log = {};
+    std::function<int()> serve = {};  ///< returns the exit code
 };
 
-/// Handles --help, --version, --check-config, --print-config, wrong settings and the commands: the exit code
-/// if the process should end now, nothing if it should go on and serve. `environment` has been read by the
-/// caller.
+/// All of main: the command line, then the service inside a log session. Whatever ends the program early is
+/// one FATAL line; Misconfigured gives exit_configuration, any other exception exit_failure. `environment`
+/// has been read by the caller.
+int run(int argc, const char* const* argv, const Program& program, const Environment& environment);
+
+/// Handles --help, --version, --check-config, --print-config and the commands: the exit code if the process
+/// should end now, nothing if it should go on and serve. Throws Misconfigured when it should and the settings
+/// are wrong.
 std::optional<int> handle_command_line(int argc, const char* const* argv, const Program& program,
                                        const Environment& environment);
 

@@ -1,6 +1,7 @@
 #include "libcore/runtime/ops_server.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "libcore/runtime/json_text.hpp"
@@ -21,10 +22,12 @@ Reply status_reply(bool ok, std::string_view word, std::string_view detail) {
     return reply;
 }
 
-Reply readiness_reply(const Readiness::Report& report) {
+Reply readiness_reply(const Readiness::Report& report, bool started) {
     Reply reply;
-    reply.status = report.ready ? 200 : 503;
-    reply.body = report.ready ? R"({"status":"ready","checks":[)" : R"({"status":"not_ready","checks":[)";
+    reply.status = report.ready && started ? 200 : 503;
+    reply.body = R"({"status":)";
+    append_json_string(reply.body, !started ? "starting" : report.ready ? "ready" : "not_ready");
+    reply.body += R"(,"checks":[)";
     for (const auto& [name, result] : report.checks) {
         if (reply.body.back() != '[') reply.body += ',';
         reply.body += R"({"name":)";
@@ -52,6 +55,7 @@ public:
                 [this](const Request& request) { return answer(request); }) {}
 
     std::uint16_t port() const { return http_.port(); }
+    void started() { started_ = true; }
     void stop() { http_.stop(); }
 
 private:
@@ -79,7 +83,7 @@ private:
 
     Reply ready() {
         if (parts_.stopping.stop_requested()) return status_reply(false, "not_ready", "stopping");
-        return readiness_reply(readiness_.report());
+        return readiness_reply(readiness_.report(), started_);
     }
 
     Reply metrics() const {
@@ -90,6 +94,7 @@ private:
     }
 
     Parts parts_;
+    std::atomic<bool> started_ = false;
     Readiness readiness_;
     HttpServer http_;
 };
@@ -101,6 +106,10 @@ OpsServer::~OpsServer() = default;
 
 std::uint16_t OpsServer::port() const {
     return server_->port();
+}
+
+void OpsServer::started() {
+    server_->started();
 }
 
 void OpsServer::stop() {

@@ -1,4 +1,5 @@
-// The operations port of a service: /livez, /readyz, /metrics, and what the service adds.
+// The operations port of a service: /livez, /readyz, /metrics, and what the service adds. Open from the
+// first moment, also while the service waits for what it needs.
 #pragma once
 
 #include <chrono>
@@ -44,6 +45,8 @@ public:
     ~OpsServer();
 
     std::uint16_t port() const;
+    /// The service has begun to work. Until then /readyz is 503, whatever the checks say, and shows them.
+    void started();
     /// A second call does nothing.
     void stop();
 

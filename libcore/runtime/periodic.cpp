@@ -21,19 +21,26 @@ milliseconds pause_after(int failures, const Periodic::Backoff& backoff) {
         std::uniform_int_distribution<milliseconds::rep>(full.count() / 2, full.count())(random));
 }
 
+prometheus::Counter& rounds_counter(Registry& registry, const std::string& loop, const char* result) {
+    return registry.counter("loop_rounds_total", "Rounds of a loop", {{"loop", loop}, {"result", result}});
+}
+
 }  // namespace
 
-Periodic::Periodic(std::string name, Registry& registry, RunOnce run_once, Backoff backoff)
+Periodic::Periodic(std::string name, Loops& loops, RunOnce run_once, Backoff backoff)
     : name_(std::move(name)),
       run_once_(std::move(run_once)),
       backoff_(backoff),
-      successes_(
-          registry.counter("loop_rounds_total", "Rounds of a loop", {{"loop", name_}, {"result", "ok"}})),
-      failures_(
-          registry.counter("loop_rounds_total", "Rounds of a loop", {{"loop", name_}, {"result", "failed"}})),
-      duration_(registry.histogram("loop_round_duration_seconds", "Time a round of a loop takes",
-                                   {{"loop", name_}})),
-      last_success_(steady_clock::now()),
+      successes_(rounds_counter(loops.registry(), name_, "ok")),
+      failures_(rounds_counter(loops.registry(), name_, "failed")),
+      duration_(loops.registry().histogram("loop_round_duration_seconds", "Time a round of a loop takes",
+                                           {{"loop", name_}})),
+      watch_(loops, name_,
+             [this]() -> std::optional<Loops::Clock::time_point> {
+                 const auto began = round_began_.load();
+                 if (began == Loops::Clock::time_point{}) return std::nullopt;
+                 return began;
+             }),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 Periodic::~Periodic() = default;
@@ -55,10 +62,6 @@ void Periodic::join() {
     if (thread_.joinable()) thread_.join();
 }
 
-milliseconds Periodic::since_success() const {
-    return std::chrono::floor<milliseconds>(steady_clock::now() - last_success_.load());
-}
-
 void Periodic::run(const std::stop_token& stop) {
     int failures = 0;
     while (!stop.stop_requested()) {
@@ -73,28 +76,36 @@ void Periodic::run(const std::stop_token& stop) {
 /// One round and what follows from its end: the pause before the next.
 milliseconds Periodic::run_guarded(int& failures) {
     const auto begin = steady_clock::now();
+    round_began_ = begin;
     std::string reason = "unknown exception";
     try {
         const auto pause = run_once_();
-        const auto end = steady_clock::now();
-        last_success_ = end;
+        round_began_ = steady_clock::time_point{};
+        if (failures > 0) log::info("a loop works again", {{"loop", name_}, {"failures", failures}});
         failures = 0;
         successes_.Increment();
-        duration_.Observe(std::chrono::duration<double>(end - begin).count());
+        duration_.Observe(std::chrono::duration<double>(steady_clock::now() - begin).count());
         return pause;
     } catch (const std::exception& error) {
         reason = error.what();
     } catch (...) {
         // Nothing is known about it but that the round failed.
     }
+    round_began_ = steady_clock::time_point{};
     ++failures;
     failures_.Increment();
     const auto pause = pause_after(failures, backoff_);
+    log_failure(reason, failures, pause);
+    return pause;
+}
+
+/// The first of a row always; an outage does not fill the disk.
+void Periodic::log_failure(const std::string& reason, int failures, milliseconds pause) {
+    if (!failures_logged_.pass() && failures > 1) return;
     log::error("a round of a loop failed", {{"loop", name_},
                                             {"reason", reason},
                                             {"failures_in_a_row", failures},
                                             {"retry_in_ms", pause.count()}});
-    return pause;
 }
 
 }  // namespace runtime

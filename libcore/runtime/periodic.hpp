@@ -10,7 +10,8 @@
 #include <string>
 #include <thread>
 
-#include "libcore/runtime/metrics.hpp"
+#include "libcore/runtime/log.hpp"
+#include "libcore/runtime/loops.hpp"
 
 namespace runtime {
 
@@ -25,9 +26,9 @@ public:
     };
 
     /// Starts at once.
-    Periodic(std::string name, Registry& registry, RunOnce run_once, Backoff backoff);
-    Periodic(std::string name, Registry& registry, RunOnce run_once)
-        : Periodic(std::move(name), registry, std::move(run_once), Backoff{}) {}
+    Periodic(std::string name, Loops& loops, RunOnce run_once, Backoff backoff);
+    Periodic(std::string name, Loops& loops, RunOnce run_once)
+        : Periodic(std::move(name), loops, std::move(run_once), Backoff{}) {}
     Periodic(const Periodic&) = delete;
     Periodic& operator=(const Periodic&) = delete;
     /// Stops and waits for the round in progress.
@@ -40,13 +41,11 @@ public:
     void stop();
     /// Stops and waits for the round in progress. Waking it afterwards is allowed and does nothing.
     void join();
-    /// Time since a round last succeeded, or since the start. Any thread.
-    std::chrono::milliseconds since_success() const;
-    const std::string& name() const { return name_; }
 
 private:
     void run(const std::stop_token& stop);
     std::chrono::milliseconds run_guarded(int& failures);
+    void log_failure(const std::string& reason, int failures, std::chrono::milliseconds pause);
 
     const std::string name_;
     const RunOnce run_once_;
@@ -54,7 +53,9 @@ private:
     prometheus::Counter& successes_;
     prometheus::Counter& failures_;
     prometheus::Histogram& duration_;
-    std::atomic<std::chrono::steady_clock::time_point> last_success_;
+    log::RateLimit failures_logged_{std::chrono::seconds(10)};
+    std::atomic<Loops::Clock::time_point> round_began_{Loops::Clock::time_point{}};  ///< zero: between rounds
+    const Loops::Watch watch_;
     std::mutex mutex_;
     std::condition_variable_any woken_;
     bool wake_ = false;

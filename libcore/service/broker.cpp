@@ -1,5 +1,8 @@
 #include "libcore/service/broker.hpp"
 
+#include <memory>
+#include <mutex>
+
 #include "libcore/rabbitmq/error.hpp"
 #include "libcore/runtime/log.hpp"
 
@@ -18,14 +21,38 @@ rabbitmq::Settings read_broker_settings(runtime::Environment& environment, const
     return settings;
 }
 
-void watch_broker(rabbitmq::Settings& settings, runtime::Registry& registry) {
+namespace {
+
+/// What is known of the connection: told on its own thread, asked on any.
+class BrokerState {
+public:
+    void change(const rabbitmq::ConnectionChange& change) {
+        const std::lock_guard lock(mutex_);
+        state_ = {change.connected, change.connected ? "" : change.reason};
+    }
+
+    runtime::CheckResult state() const {
+        const std::lock_guard lock(mutex_);
+        return state_;
+    }
+
+private:
+    mutable std::mutex mutex_;
+    runtime::CheckResult state_{false, "not connected yet"};
+};
+
+}  // namespace
+
+runtime::Check watch_broker(rabbitmq::Settings& settings, runtime::Registry& registry) {
     const auto counter = [&](const char* change) -> prometheus::Counter& {
         return registry.counter("broker_connections_total", "Connections to the broker made and lost",
                                 {{"change", change}});
     };
-    settings.observe = [&made = counter("made"), &lost = counter("lost"),
+    const auto state = std::make_shared<BrokerState>();
+    settings.observe = [state, &made = counter("made"), &lost = counter("lost"),
                         limit = std::make_shared<runtime::log::RateLimit>(std::chrono::seconds(5))](
                            const rabbitmq::ConnectionChange& change) {
+        state->change(change);
         (change.connected ? made : lost).Increment();
         if (change.connected) {
             runtime::log::info("connected to the broker");
@@ -35,6 +62,7 @@ void watch_broker(rabbitmq::Settings& settings, runtime::Registry& registry) {
             runtime::log::warn("no connection to the broker", {{"reason", change.reason}});
         }
     };
+    return {"broker", [state] { return state->state(); }};
 }
 
 }  // namespace service

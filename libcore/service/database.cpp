@@ -3,10 +3,7 @@
 #include <map>
 #include <mutex>
 
-#include "libcore/postgres/clock_table.hpp"
 #include "libcore/postgres/migrator.hpp"
-#include "libcore/runtime/log.hpp"
-#include "libcore/runtime/stop_signal.hpp"
 
 namespace service {
 
@@ -74,6 +71,8 @@ postgres::PoolSettings read_database_settings(runtime::Environment& environment,
                                               const std::string& application, PoolSize size) {
     postgres::PoolSettings settings;
     settings.connection.url = environment.required_url("DATABASE_URL");
+    if (const auto problem = postgres::problem_of_url(settings.connection.url))
+        environment.reject("DATABASE_URL", *problem);
     settings.connection.application_name = application;
     settings.connection.connect_timeout = environment.duration("DB_CONNECT_TIMEOUT", 10s, 100ms, 60s);
     settings.connection.statement_timeout = environment.duration("DB_STATEMENT_TIMEOUT", 15s, 100ms, 10min);
@@ -106,26 +105,9 @@ void show_pool(runtime::Registry& registry, const postgres::Pool& pool) {
                            [&pool] { return pool.state().max; });
 }
 
-bool wait_for_database(postgres::Pool& pool, runtime::AppEnv app_env, const std::stop_token& stop) {
-    runtime::log::RateLimit limit(5s);
-    while (!stop.stop_requested()) {
-        try {
-            postgres::check_schema(pool);
-            if (app_env == runtime::AppEnv::production && postgres::clock_is_shifted(pool)) {
-                throw std::runtime_error("app_clock has a row: time is shifted, which production refuses");
-            }
-            return true;
-        } catch (const postgres::DatabaseError& error) {
-            if (limit.pass()) runtime::log::warn("waiting for the database", {{"reason", error.what()}});
-        }
-        runtime::sleep_until_stop(stop, 500ms);
-    }
-    return false;
-}
-
 runtime::Check database_check(postgres::Pool& pool) {
     return {"database", [&pool] {
-                postgres::ping(pool);
+                postgres::check_schema(pool);
                 return runtime::CheckResult{};
             }};
 }

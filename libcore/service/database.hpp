@@ -27,11 +27,7 @@ postgres::Observe measure_database(runtime::Registry& registry);
 /// scrape.
 void show_pool(runtime::Registry& registry, const postgres::Pool& pool);
 
-/// Waits for the database, as long as it takes, and makes sure that its schema fits this program: throws
-/// postgres::SchemaMismatch if not, and std::runtime_error if a shifted clock stands in production.
-/// False when stop was requested first.
-bool wait_for_database(postgres::Pool& pool, runtime::AppEnv app_env, const std::stop_token& stop);
-
+/// It answers, and its schema fits this program.
 runtime::Check database_check(postgres::Pool& pool);
 
 }  // namespace service

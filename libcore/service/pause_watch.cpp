@@ -16,31 +16,17 @@ constexpr auto look_every = 500ms;
 
 }  // namespace
 
-PauseWatch::PauseWatch(postgres::Pool& pool, runtime::Registry& registry, Paused paused)
-    : pool_(pool),
-      paused_(std::move(paused)),
-      gauge_(registry.gauge("deliveries_paused", "1 while an operator has stopped all deliveries")),
-      looking_("pause_watch", registry, [this] { return look(); }, {.first = 100ms, .longest = look_every}) {}
+PauseState::PauseState(runtime::Registry& registry)
+    : gauge_(registry.gauge("deliveries_paused", "1 while an operator has stopped all deliveries")) {}
 
-runtime::Check PauseWatch::check() {
+runtime::Check PauseState::check() {
     return {"deliveries", [this] {
                 const std::lock_guard lock(mutex_);
                 return runtime::CheckResult{true, state_};
             }};
 }
 
-std::chrono::milliseconds PauseWatch::look() {
-    const auto pause = postgres::current_pause(pool_);
-    if (!pause) {
-        show("");
-        return look_every;
-    }
-    if (paused_) paused_(Clock::now());
-    show(pause->until ? "paused until " + domain::to_string(*pause->until) : "paused until resumed");
-    return look_every;
-}
-
-void PauseWatch::show(const std::string& state) {
+void PauseState::show(const std::string& state) {
     gauge_.Set(state.empty() ? 0 : 1);
     {
         const std::lock_guard lock(mutex_);
@@ -52,6 +38,23 @@ void PauseWatch::show(const std::string& state) {
     } else {
         runtime::log::warn("deliveries are paused", {{"state", state}});
     }
+}
+
+PauseWatch::PauseWatch(postgres::Pool& pool, PauseState& state, runtime::Loops& loops, Paused paused)
+    : pool_(pool),
+      state_(state),
+      paused_(std::move(paused)),
+      looking_("pause_watch", loops, [this] { return look(); }, {.first = 100ms, .longest = look_every}) {}
+
+std::chrono::milliseconds PauseWatch::look() {
+    const auto pause = postgres::current_pause(pool_);
+    if (!pause) {
+        state_.show("");
+        return look_every;
+    }
+    if (paused_) paused_(Clock::now());
+    state_.show(pause->until ? "paused until " + domain::to_string(*pause->until) : "paused until resumed");
+    return look_every;
 }
 
 }  // namespace service

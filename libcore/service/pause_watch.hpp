@@ -15,7 +15,24 @@
 
 namespace service {
 
-/// Thread-safe. Owns the thread that looks.
+/// What is known of a pause: the gauge and the check. Thread-safe.
+class PauseState {
+public:
+    explicit PauseState(runtime::Registry& registry);
+
+    /// Never fails: a paused service is as ready as one that has nothing to do. The state outlives it.
+    runtime::Check check();
+
+    /// "paused until …"; empty while deliveries go on.
+    void show(const std::string& state);
+
+private:
+    prometheus::Gauge& gauge_;
+    std::mutex mutex_;
+    std::string state_;
+};
+
+/// Owns the thread that looks.
 class PauseWatch {
 public:
     using Clock = std::chrono::steady_clock;
@@ -23,20 +40,14 @@ public:
     /// later.
     using Paused = std::function<void(Clock::time_point seen_at)>;
 
-    PauseWatch(postgres::Pool& pool, runtime::Registry& registry, Paused paused = {});
-
-    /// Never fails: a paused service is as ready as one that has nothing to do. The watch outlives it.
-    runtime::Check check();
+    PauseWatch(postgres::Pool& pool, PauseState& state, runtime::Loops& loops, Paused paused = {});
 
 private:
     std::chrono::milliseconds look();
-    void show(const std::string& state);
 
     postgres::Pool& pool_;
+    PauseState& state_;
     const Paused paused_;
-    prometheus::Gauge& gauge_;
-    std::mutex mutex_;
-    std::string state_;  ///< "paused until …", empty while deliveries go on
     runtime::Periodic looking_;
 };
 

@@ -13,12 +13,6 @@ runtime::log::Options read_log_options(runtime::Environment& environment, const 
     return options;
 }
 
-void log_warnings(const runtime::Environment& environment) {
-    for (const auto& warning : environment.warnings()) {
-        runtime::log::warn("a setting looks wrong", {{"reason", warning}});
-    }
-}
-
 runtime::OpsServer::Settings read_ops_settings(runtime::Environment& environment,
                                                std::uint16_t default_port) {
     runtime::OpsServer::Settings settings;
@@ -29,6 +23,11 @@ runtime::OpsServer::Settings read_ops_settings(runtime::Environment& environment
 
 std::chrono::milliseconds read_shutdown_grace(runtime::Environment& environment) {
     return environment.duration("SHUTDOWN_GRACE", 25s, 1s, 10min);
+}
+
+// The default is many times what the longest call may take: a connection, a statement, and their repetition.
+std::chrono::milliseconds read_stuck_after(runtime::Environment& environment) {
+    return environment.duration("STUCK_AFTER", 5min, 1s, 24h);
 }
 
 std::chrono::milliseconds read_lease(runtime::Environment& environment) {

@@ -15,14 +15,14 @@ namespace service {
 /// LOG_LEVEL, LOG_FORMAT.
 runtime::log::Options read_log_options(runtime::Environment& environment, const std::string& service);
 
-/// One line for each setting that is right and yet looks wrong; once the log is open.
-void log_warnings(const runtime::Environment& environment);
-
 /// OPS_BIND, OPS_PORT.
 runtime::OpsServer::Settings read_ops_settings(runtime::Environment& environment, std::uint16_t default_port);
 
 /// SHUTDOWN_GRACE.
 std::chrono::milliseconds read_shutdown_grace(runtime::Environment& environment);
+
+/// STUCK_AFTER: how long a round of a loop may take before /livez asks for a restart.
+std::chrono::milliseconds read_stuck_after(runtime::Environment& environment);
 
 /// DELIVERY_LEASE: how long a worker may hold a message. Worker and scheduler must agree on it.
 std::chrono::milliseconds read_lease(runtime::Environment& environment);

@@ -1,15 +1,15 @@
 // api-svc: users and their messages over HTTP.
 
-#include <exception>
-
 #include "libcore/postgres/pool.hpp"
 #include "libcore/runtime/command_line.hpp"
 #include "libcore/runtime/http_server.hpp"
 #include "libcore/runtime/log.hpp"
+#include "libcore/runtime/loops.hpp"
 #include "libcore/runtime/ops_server.hpp"
 #include "libcore/runtime/stop_signal.hpp"
 #include "libcore/service/database.hpp"
 #include "libcore/service/pause_watch.hpp"
+#include "libcore/service/start_up.hpp"
 #include "services/api/application.hpp"
 #include "services/api/commands.hpp"
 #include "services/api/settings.hpp"
@@ -19,27 +19,29 @@ namespace {
 namespace log = runtime::log;
 
 int serve(const api::Settings& settings) {
-    const log::Session log_session(settings.log);
     const runtime::StopSignal stop(settings.grace);
     runtime::Registry registry("api-svc");
-
+    runtime::Loops loops(registry, settings.stuck_after);
     postgres::Pool pool(settings.pool, service::measure_database(registry));
     service::show_pool(registry, pool);
+    service::PauseState pause(registry);
+    runtime::OpsServer ops(settings.ops, {.registry = registry,
+                                          .stopping = stop.token(),
+                                          .checks = {service::database_check(pool), pause.check()},
+                                          .alive = [&] { return loops.alive(); }});
+    log::info("starting", {{"version", runtime::version()}, {"ops_port", ops.port()}});
     if (!service::wait_for_database(pool, settings.app_env, stop.token())) return runtime::exit_ok;
-    api::Reference reference(pool, registry);
-    if (settings.keys_required && reference.current()->keys.empty()) {
-        log::fatal("no key configured: make one with 'api-svc keys create'");
-        return runtime::exit_configuration;
-    }
 
-    service::PauseWatch pause(pool, registry);
+    api::Reference reference(pool, loops);
+    if (settings.keys_required && reference.current()->keys.empty()) {
+        throw runtime::Misconfigured("no key configured: make one with 'api-svc keys create'");
+    }
     api::Application application(pool, reference, registry, settings.keys_required);
     runtime::HttpServer server(settings.http,
                                [&](const auto& request) { return application.handle(request); });
-    runtime::OpsServer ops(settings.ops, {.registry = registry,
-                                          .stopping = stop.token(),
-                                          .checks = {service::database_check(pool), pause.check()}});
-    log::info("serving", {{"port", server.port()}, {"ops_port", ops.port()}});
+    const service::PauseWatch pause_watch(pool, pause, loops);
+    ops.started();
+    log::info("serving", {{"port", server.port()}});
 
     stop.wait();
     log::info("draining", {{"in_flight", server.in_flight()}});
@@ -52,12 +54,9 @@ int serve(const api::Settings& settings) {
 
 int main(int argc, char** argv) {
     runtime::Environment environment;
-    const auto settings = api::read_settings(environment);
-    try {
-        const auto ended = runtime::handle_command_line(argc, argv, api::program(settings), environment);
-        return ended ? *ended : serve(settings);
-    } catch (const std::exception& error) {
-        log::fatal("api-svc cannot go on", {{"reason", error.what()}});
-        return runtime::exit_failure;
-    }
+    const api::Settings settings = api::read_settings(environment);
+    runtime::Program program = api::program(settings);
+    program.log = settings.log;
+    program.serve = [&] { return serve(settings); };
+    return runtime::run(argc, argv, program, environment);
 }

@@ -48,10 +48,10 @@ std::optional<std::string> Zones::canonical(std::string_view name) const {
     return found->second;
 }
 
-Reference::Reference(postgres::Pool& pool, runtime::Registry& registry)
+Reference::Reference(postgres::Pool& pool, runtime::Loops& loops)
     : pool_(pool),
       snapshot_(read(pool, nullptr)),
-      refresher_("refresh_reference", registry, [this] { return refresh(); },
+      refresher_("refresh_reference", loops, [this] { return refresh(); },
                  {.first = std::chrono::milliseconds(100), .longest = refresh_interval}) {}
 
 std::shared_ptr<const Snapshot> Reference::current() const {

@@ -16,7 +16,7 @@
 #include "libcore/postgres/api_keys_table.hpp"
 #include "libcore/postgres/pool.hpp"
 #include "libcore/postgres/zones_table.hpp"
-#include "libcore/runtime/metrics.hpp"
+#include "libcore/runtime/loops.hpp"
 #include "libcore/runtime/periodic.hpp"
 
 namespace api {
@@ -52,7 +52,7 @@ public:
 class Reference {
 public:
     /// Reads once before it returns; throws DatabaseError.
-    Reference(postgres::Pool& pool, runtime::Registry& registry);
+    Reference(postgres::Pool& pool, runtime::Loops& loops);
 
     /// Throws StaleReference.
     std::shared_ptr<const Snapshot> current() const;

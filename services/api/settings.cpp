@@ -20,8 +20,12 @@ Settings read_settings(runtime::Environment& environment) {
     const bool development = settings.app_env == runtime::AppEnv::development;
     settings.log = service::read_log_options(environment, "api-svc");
     settings.grace = service::read_shutdown_grace(environment);
+    settings.stuck_after = service::read_stuck_after(environment);
     settings.pool = service::read_database_settings(environment, "api-svc", {.max = 20, .min = 5});
     settings.unpooled_url = environment.url("DATABASE_URL_UNPOOLED").value_or(settings.pool.connection.url);
+    if (const auto problem = postgres::problem_of_url(settings.unpooled_url);
+        problem && settings.unpooled_url != settings.pool.connection.url)
+        environment.reject("DATABASE_URL_UNPOOLED", *problem);
 
     settings.http.name = "api";
     settings.http.bind = environment.text("BIND", development ? "127.0.0.1" : "0.0.0.0");

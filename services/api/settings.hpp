@@ -16,6 +16,7 @@ struct Settings {
     runtime::AppEnv app_env = runtime::AppEnv::production;
     runtime::log::Options log;
     std::chrono::milliseconds grace{};
+    std::chrono::milliseconds stuck_after{};
     postgres::PoolSettings pool;
     std::string unpooled_url;  ///< for migrations
     runtime::HttpServer::Settings http;

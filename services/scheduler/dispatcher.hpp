@@ -20,8 +20,6 @@ public:
     /// Publishes one batch; returns zero as long as there may be more.
     std::chrono::milliseconds run_once();
 
-    /// Any thread.
-    bool connected() const { return publisher_.connected(); }
     /// The queue is known to be below half its mark: hints that nobody took are lost, not waiting. Any
     /// thread.
     bool queue_is_shallow() const;

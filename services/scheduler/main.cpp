@@ -2,6 +2,7 @@
 
 #include "libcore/runtime/command_line.hpp"
 #include "libcore/runtime/log.hpp"
+#include "libcore/runtime/loops.hpp"
 #include "libcore/runtime/metrics.hpp"
 #include "libcore/runtime/ops_server.hpp"
 #include "libcore/runtime/periodic.hpp"
@@ -9,6 +10,7 @@
 #include "libcore/service/broker.hpp"
 #include "libcore/service/database.hpp"
 #include "libcore/service/pause_watch.hpp"
+#include "libcore/service/start_up.hpp"
 #include "services/scheduler/commands.hpp"
 #include "services/scheduler/dispatcher.hpp"
 #include "services/scheduler/guardian.hpp"
@@ -21,13 +23,13 @@ namespace {
 using runtime::CheckResult;
 
 int serve(scheduler::Settings settings) {
-    runtime::log::Session log(settings.log);
     runtime::StopSignal stop(settings.shutdown_grace);
     runtime::Registry registry("scheduler-svc");
-    service::watch_broker(settings.broker, registry);
+    runtime::Loops loops(registry, settings.stuck_after);
+    const runtime::Check broker = service::watch_broker(settings.broker, registry);
     postgres::Pool pool(settings.database, service::measure_database(registry));
     service::show_pool(registry, pool);
-    if (!service::wait_for_database(pool, settings.app_env, stop.token())) return runtime::exit_ok;
+    service::PauseState pause(registry);
 
     scheduler::Guardian guardian(pool, registry);
     scheduler::Planner planner(pool, registry, settings.plan_horizon, stop.token());
@@ -36,29 +38,28 @@ int serve(scheduler::Settings settings) {
         pool, registry,
         {.lease = settings.lease, .lost_after = settings.lost_after, .in_doubt = settings.in_doubt},
         [&] { return dispatcher.queue_is_shallow(); });
+    const runtime::Check partitions{
+        "partitions", [&] {
+            const int ahead = guardian.partitions_ahead();
+            return CheckResult{ahead >= 1, std::to_string(ahead) + " months ahead"};
+        }};
 
-    service::PauseWatch pause(pool, registry);
-    runtime::Periodic guarding("guardian", registry, [&] { return guardian.run_once(); });
-    runtime::Periodic planning("planner", registry, [&] { return planner.run_once(); });
-    runtime::Periodic dispatching("dispatcher", registry, [&] { return dispatcher.run_once(); });
-    runtime::Periodic rescuing("rescuer", registry, [&] { return rescuer.run_once(); });
+    runtime::OpsServer ops(settings.ops,
+                           {.registry = registry,
+                            .stopping = stop.token(),
+                            .checks = {service::database_check(pool), broker, partitions, pause.check()},
+                            .alive = [&] { return loops.alive(); }});
+    runtime::log::info("starting", {{"version", runtime::version()}, {"ops_port", ops.port()}});
+    if (!service::wait_for_database(pool, settings.app_env, stop.token())) return runtime::exit_ok;
 
-    const runtime::OpsServer ops(
-        settings.ops, {.registry = registry,
-                       .stopping = stop.token(),
-                       .checks = {service::database_check(pool),
-                                  {"broker",
-                                   [&] {
-                                       return CheckResult{dispatcher.connected(), "publisher"};
-                                   }},
-                                  {"partitions",
-                                   [&] {
-                                       return CheckResult{
-                                           guardian.partitions_ahead() >= 1,
-                                           std::to_string(guardian.partitions_ahead()) + " months ahead"};
-                                   }},
-                                  pause.check()}});
-    runtime::log::info("scheduler-svc is up", {{"version", runtime::version()}, {"ops_port", ops.port()}});
+    runtime::Periodic guarding("guardian", loops, [&] { return guardian.run_once(); });
+    runtime::Periodic planning("planner", loops, [&] { return planner.run_once(); });
+    runtime::Periodic dispatching("dispatcher", loops, [&] { return dispatcher.run_once(); });
+    runtime::Periodic rescuing("rescuer", loops, [&] { return rescuer.run_once(); });
+    const service::PauseWatch pause_watch(pool, pause, loops);
+    ops.started();
+    runtime::log::info("planning, dispatching, rescuing");
+
     stop.wait();
     return runtime::exit_ok;
 }
@@ -70,12 +71,8 @@ int main(int argc, char** argv) {
     const scheduler::Settings settings = scheduler::read_settings(environment);
     const runtime::Program program{.name = "scheduler-svc",
                                    .summary = "Plans, dispatches and rescues messages.",
-                                   .commands = scheduler::commands(settings)};
-    try {
-        if (const auto code = runtime::handle_command_line(argc, argv, program, environment)) return *code;
-        return serve(settings);
-    } catch (const std::exception& error) {
-        runtime::log::fatal("scheduler-svc cannot go on", {{"reason", error.what()}});
-        return runtime::exit_failure;
-    }
+                                   .commands = scheduler::commands(settings),
+                                   .log = settings.log,
+                                   .serve = [&] { return serve(settings); }};
+    return runtime::run(argc, argv, program, environment);
 }

@@ -24,6 +24,7 @@ Settings read_settings(runtime::Environment& environment) {
     settings.in_doubt = service::read_in_doubt(environment);
     settings.ops = service::read_ops_settings(environment, 9101);
     settings.shutdown_grace = service::read_shutdown_grace(environment);
+    settings.stuck_after = service::read_stuck_after(environment);
     return settings;
 }
 

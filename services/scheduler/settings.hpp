@@ -25,6 +25,7 @@ struct Settings {
     domain::InDoubt in_doubt = domain::InDoubt::resend;
     runtime::OpsServer::Settings ops;
     std::chrono::milliseconds shutdown_grace{};
+    std::chrono::milliseconds stuck_after{};
 };
 
 /// What is wrong is recorded in the environment.

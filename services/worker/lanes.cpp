@@ -140,6 +140,14 @@ std::chrono::milliseconds Lanes::closed_for() const {
     return std::max(0ms, in_milliseconds(closed_until_.load() - Clock::now()));
 }
 
+std::optional<Clock::time_point> Lanes::busy_since() {
+    const auto asked_at = asked_at_.load();
+    if (asked_at != Clock::time_point{}) return asked_at;
+    asked_at_ = Clock::now();
+    asio::post(io_, [this] { asked_at_ = Clock::time_point{}; });
+    return std::nullopt;
+}
+
 void Lanes::start(std::vector<Job>& jobs) {
     for (Job& job : jobs) waiting_.push_back(std::move(job));
     for (std::size_t woken = 0; woken < jobs.size() && !idle_.empty(); ++woken) {

@@ -56,6 +56,9 @@ public:
     int room() const;
     /// How long nothing will be sent: the circuit is open or the provider asked for a pause. Any thread.
     std::chrono::milliseconds closed_for() const;
+    /// Since when the lanes' thread has not come to look at a question of this function, which asks one each
+    /// time that none is open. Any thread.
+    std::optional<Clock::time_point> busy_since();
 
 private:
     friend boost::asio::awaitable<void> run_lane(Lanes* lanes, std::shared_ptr<http::Origin> origin);
@@ -100,6 +103,7 @@ private:
     std::atomic<int> backlog_{0};  ///< jobs not finished
     std::atomic<Clock::time_point> closed_until_{Clock::time_point{}};
     std::atomic<bool> ramping_{false};
+    std::atomic<Clock::time_point> asked_at_{Clock::time_point{}};  ///< zero: no question is open
     std::atomic<double> seconds_per_job_;
 
     prometheus::Histogram& duration_;

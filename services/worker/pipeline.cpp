@@ -14,13 +14,13 @@ constexpr runtime::Periodic::Backoff recorder_backoff{.first = std::chrono::mill
 
 }  // namespace
 
-Pipeline::Pipeline(const Settings& settings, postgres::Pool& pool, runtime::Registry& registry)
-    : malformed_(registry.counter("hints_total", "Queue messages by what became of them",
-                                  {{"result", "malformed"}})),
+Pipeline::Pipeline(const Settings& settings, postgres::Pool& pool, runtime::Loops& loops)
+    : malformed_(loops.registry().counter("hints_total", "Queue messages by what became of them",
+                                          {{"result", "malformed"}})),
       consumer_(settings.broker, settings.prefetch(),
                 [this](rabbitmq::Received received) { receive(std::move(received)); }),
-      recorder_(pool, consumer_, registry),
-      lanes_(settings, registry,
+      recorder_(pool, consumer_, loops.registry()),
+      lanes_(settings, loops.registry(),
              {.finished =
                   [this](Finished finished) {
                       if (recorder_.put(std::move(finished))) recording_.wake();
@@ -29,10 +29,12 @@ Pipeline::Pipeline(const Settings& settings, postgres::Pool& pool, runtime::Regi
                   [this] {
                       if (hints_.size() > 0) claiming_.wake();
                   }}),
-      claimer_({pool, hints_, lanes_, recorder_, consumer_, registry}, settings.lease),
+      claimer_({pool, hints_, lanes_, recorder_, consumer_, loops.registry()}, settings.lease),
+      lanes_watched_(loops, "lanes", [this] { return lanes_.busy_since(); }),
+      consumer_watched_(loops, "consumer", [this] { return consumer_.busy_since(); }),
       recording_(
-          "recorder", registry, [this] { return recorder_.run_once(); }, recorder_backoff),
-      claiming_("claimer", registry, [this] { return claimer_.run_once(); }),
+          "recorder", loops, [this] { return recorder_.run_once(); }, recorder_backoff),
+      claiming_("claimer", loops, [this] { return claimer_.run_once(); }),
       consuming_([this] { consumer_.run(); }) {}
 
 Pipeline::~Pipeline() {

@@ -8,6 +8,7 @@
 
 #include "libcore/postgres/pool.hpp"
 #include "libcore/rabbitmq/consumer.hpp"
+#include "libcore/runtime/loops.hpp"
 #include "libcore/runtime/metrics.hpp"
 #include "libcore/runtime/periodic.hpp"
 #include "services/worker/claimer.hpp"
@@ -20,7 +21,7 @@ namespace worker {
 
 class Pipeline {
 public:
-    Pipeline(const Settings& settings, postgres::Pool& pool, runtime::Registry& registry);
+    Pipeline(const Settings& settings, postgres::Pool& pool, runtime::Loops& loops);
     Pipeline(const Pipeline&) = delete;
     Pipeline& operator=(const Pipeline&) = delete;
     ~Pipeline();
@@ -32,8 +33,6 @@ public:
     /// Deliveries were paused at that moment. Any thread.
     void recall(Clock::time_point paused_at) { lanes_.recall(paused_at); }
 
-    bool connected() const { return consumer_.connected(); }
-
 private:
     void receive(rabbitmq::Received received);
 
@@ -43,6 +42,8 @@ private:
     Recorder recorder_;
     Lanes lanes_;
     Claimer claimer_;
+    const runtime::Loops::Watch lanes_watched_;
+    const runtime::Loops::Watch consumer_watched_;
     runtime::Periodic recording_;
     runtime::Periodic claiming_;
     std::thread consuming_;

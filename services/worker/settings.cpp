@@ -71,6 +71,7 @@ Settings read_settings(runtime::Environment& environment) {
     }
     settings.ops = service::read_ops_settings(environment, 9102);
     settings.shutdown_grace = service::read_shutdown_grace(environment);
+    settings.stuck_after = service::read_stuck_after(environment);
     return settings;
 }
 

@@ -38,6 +38,7 @@ struct Settings {
     std::chrono::milliseconds lease{};
     runtime::OpsServer::Settings ops;
     std::chrono::milliseconds shutdown_grace{};
+    std::chrono::milliseconds stuck_after{};
 
     /// Hints in hand at once: enough to keep the lanes busy, few enough to leave work to other workers.
     std::uint16_t prefetch() const;

@@ -19,8 +19,8 @@ using support::http_get;
 TEST_CASE("a healthy service is alive and ready and shows its metrics") {
     runtime::Registry registry("worker-svc");
     registry.counter("sent_total", "Messages sent").Increment(7);
-    const OpsServer server({},
-                           {.registry = registry, .checks = {{"database", [] { return CheckResult{}; }}}});
+    OpsServer server({}, {.registry = registry, .checks = {{"database", [] { return CheckResult{}; }}}});
+    server.started();
     CHECK(http_get(server.port(), "/livez").status == 200);
     const auto ready = http_get(server.port(), "/readyz");
     CHECK(ready.status == 200);
@@ -32,7 +32,7 @@ TEST_CASE("a healthy service is alive and ready and shows its metrics") {
 
 TEST_CASE("readiness names each dependency and why it failed") {
     runtime::Registry registry("test");
-    const OpsServer server(
+    OpsServer server(
         {}, {.registry = registry,
              .checks = {{"database", []() -> CheckResult { throw std::runtime_error("said \"no\""); }},
                         {"broker",
@@ -42,6 +42,7 @@ TEST_CASE("readiness names each dependency and why it failed") {
                         {"loops", [] {
                              return CheckResult{true, "3 running"};
                          }}}});
+    server.started();
     const auto reply = http_get(server.port(), "/readyz");
     CHECK(reply.status == 503);
     CHECK(reply.body == R"({"status":"not_ready","checks":[)"
@@ -51,13 +52,38 @@ TEST_CASE("readiness names each dependency and why it failed") {
     CHECK(test::is_strict_json(reply.body));
 }
 
+TEST_CASE("a service that has not started is alive, shows its metrics, and says what it waits for") {
+    runtime::Registry registry("test");
+    OpsServer server({}, {.registry = registry,
+                          .checks = {{"database",
+                                      [] {
+                                          return CheckResult{false, "refused"};
+                                      }},
+                                     {"broker", [] { return CheckResult{}; }}}});
+    CHECK(http_get(server.port(), "/livez").status == 200);
+    CHECK(http_get(server.port(), "/metrics").status == 200);
+    const auto reply = http_get(server.port(), "/readyz");
+    CHECK(reply.status == 503);
+    CHECK(reply.body == R"({"status":"starting","checks":[{"name":"database","ok":false,"detail":"refused"},)"
+                        R"({"name":"broker","ok":true,"detail":""}]})");
+}
+
+TEST_CASE("a service is not ready before it has started, however well all is") {
+    runtime::Registry registry("test");
+    OpsServer server({}, {.registry = registry});
+    CHECK(http_get(server.port(), "/readyz").status == 503);
+    server.started();
+    CHECK(http_get(server.port(), "/readyz").status == 200);
+}
+
 TEST_CASE("probes do not storm a dependency") {
     runtime::Registry registry("test");
     std::atomic<int> checks = 0;
-    const OpsServer server({.check_cache = 1h}, {.registry = registry, .checks = {{"database", [&] {
-                                                                                       ++checks;
-                                                                                       return CheckResult{};
-                                                                                   }}}});
+    OpsServer server({.check_cache = 1h}, {.registry = registry, .checks = {{"database", [&] {
+                                                                                 ++checks;
+                                                                                 return CheckResult{};
+                                                                             }}}});
+    server.started();
     for (int i = 0; i < 50; ++i) CHECK(http_get(server.port(), "/readyz").status == 200);
     CHECK(checks == 1);
 }
@@ -65,10 +91,10 @@ TEST_CASE("probes do not storm a dependency") {
 TEST_CASE("a check is asked again when the cache is old") {
     runtime::Registry registry("test");
     std::atomic<bool> up = false;
-    const OpsServer server({.check_cache = 0ms},
-                           {.registry = registry, .checks = {{"database", [&] {
-                                                                  return CheckResult{up, ""};
-                                                              }}}});
+    OpsServer server({.check_cache = 0ms}, {.registry = registry, .checks = {{"database", [&] {
+                                                                                  return CheckResult{up, ""};
+                                                                              }}}});
+    server.started();
     CHECK(http_get(server.port(), "/readyz").status == 503);
     up = true;
     CHECK(http_get(server.port(), "/readyz").status == 200);
@@ -78,11 +104,11 @@ TEST_CASE("a check that hangs makes the service not ready and blocks neither pro
     runtime::Registry registry("test");
     std::promise<void> answer;
     const auto answered = answer.get_future().share();
-    const OpsServer server({.check_timeout = 100ms},
-                           {.registry = registry, .checks = {{"database", [&] {
-                                                                  answered.wait();
-                                                                  return CheckResult{};
-                                                              }}}});
+    OpsServer server({.check_timeout = 100ms}, {.registry = registry, .checks = {{"database", [&] {
+                                                                                      answered.wait();
+                                                                                      return CheckResult{};
+                                                                                  }}}});
+    server.started();
     const auto reply = http_get(server.port(), "/readyz");
     CHECK(reply.status == 503);
     CHECK_THAT(reply.body, Contains(R"("name":"database","ok":false,"detail":"no answer in time")"));
@@ -94,7 +120,8 @@ TEST_CASE("a check that hangs makes the service not ready and blocks neither pro
 TEST_CASE("a service that is stopping is not ready but alive") {
     runtime::Registry registry("test");
     std::stop_source stop;
-    const OpsServer server({}, {.registry = registry, .stopping = stop.get_token()});
+    OpsServer server({}, {.registry = registry, .stopping = stop.get_token()});
+    server.started();
     CHECK(http_get(server.port(), "/readyz").status == 200);
     stop.request_stop();
     CHECK(http_get(server.port(), "/readyz").status == 503);
@@ -103,10 +130,10 @@ TEST_CASE("a service that is stopping is not ready but alive") {
 
 TEST_CASE("a stuck service says so") {
     runtime::Registry registry("test");
-    const OpsServer server({},
-                           {.registry = registry, .alive = [] {
-                                return CheckResult{false, "the loop dispatch has not ended a round for 90 s"};
-                            }});
+    OpsServer server({}, {.registry = registry, .alive = [] {
+                              return CheckResult{false, "the loop dispatch has not ended a round for 90 s"};
+                          }});
+    server.started();
     const auto reply = http_get(server.port(), "/livez");
     CHECK(reply.status == 503);
     CHECK_THAT(reply.body, Contains("dispatch has not ended"));
@@ -114,16 +141,18 @@ TEST_CASE("a stuck service says so") {
 
 TEST_CASE("a service adds its own routes") {
     runtime::Registry registry("test");
-    const OpsServer server(
+    OpsServer server(
         {}, {.registry = registry, .routes = {{"/performance", [](const runtime::Request& request) {
                                                    return runtime::Reply{.body = std::string(request.query)};
                                                }}}});
+    server.started();
     CHECK(http_get(server.port(), "/performance?top=5").body == "top=5");
 }
 
 TEST_CASE("other paths and methods are refused") {
     runtime::Registry registry("test");
-    const OpsServer server({}, {.registry = registry});
+    OpsServer server({}, {.registry = registry});
+    server.started();
     CHECK(http_get(server.port(), "/").status == 404);
     CHECK(http_get(server.port(), "/livez/").status == 404);
     support::HttpClient client(server.port());
@@ -136,6 +165,7 @@ TEST_CASE("other paths and methods are refused") {
 TEST_CASE("it stops twice and in the middle of probes") {
     runtime::Registry registry("test");
     OpsServer server({}, {.registry = registry});
+    server.started();
     std::vector<std::jthread> probes;
     for (int i = 0; i < 4; ++i)
         probes.emplace_back([port = server.port()] {

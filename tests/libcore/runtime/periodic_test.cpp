@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <future>
 #include <mutex>
 #include <stdexcept>
 #include <vector>
@@ -15,17 +16,19 @@ using support::eventually;
 
 TEST_CASE("a loop that asks for no pause runs again at once") {
     runtime::Registry registry("test");
+    runtime::Loops loops(registry, 1h);
     std::atomic<int> rounds = 0;
-    const Periodic loop("eager", registry, [&] { return ++rounds < 1000 ? 0ms : 1h; });
+    const Periodic loop("eager", loops, [&] { return ++rounds < 1000 ? 0ms : 1h; });
     CHECK(eventually([&] { return rounds == 1000; }));
 }
 
 TEST_CASE("a loop is woken from its pause and stops in the middle of one") {
     runtime::Registry registry("test");
+    runtime::Loops loops(registry, 1h);
     std::atomic<int> rounds = 0;
     const auto begin = steady_clock::now();
     {
-        Periodic loop("sleeper", registry, [&]() -> std::chrono::milliseconds {
+        Periodic loop("sleeper", loops, [&]() -> std::chrono::milliseconds {
             ++rounds;
             return 1h;
         });
@@ -39,9 +42,10 @@ TEST_CASE("a loop is woken from its pause and stops in the middle of one") {
 
 TEST_CASE("a wake during a round is not lost") {
     runtime::Registry registry("test");
+    runtime::Loops loops(registry, 1h);
     std::atomic<int> rounds = 0;
     std::atomic<bool> go_on = false;
-    Periodic loop("busy", registry, [&]() -> std::chrono::milliseconds {
+    Periodic loop("busy", loops, [&]() -> std::chrono::milliseconds {
         ++rounds;
         eventually([&] { return go_on.load(); });
         return 1h;
@@ -54,9 +58,10 @@ TEST_CASE("a wake during a round is not lost") {
 
 TEST_CASE("a failing loop is retried after growing pauses that a wake does not shorten") {
     runtime::Registry registry("test");
+    runtime::Loops loops(registry, 1h);
     std::mutex mutex;
     std::vector<steady_clock::time_point> rounds;
-    Periodic loop("failing", registry,
+    Periodic loop("failing", loops,
                   [&]() -> std::chrono::milliseconds {
                       const std::lock_guard lock(mutex);
                       rounds.push_back(steady_clock::now());
@@ -78,8 +83,9 @@ TEST_CASE("a failing loop is retried after growing pauses that a wake does not s
 
 TEST_CASE("what is thrown need not be an exception") {
     runtime::Registry registry("test");
+    runtime::Loops loops(registry, 1h);
     std::atomic<int> rounds = 0;
-    const Periodic loop("odd", registry,
+    const Periodic loop("odd", loops,
                         [&]() -> std::chrono::milliseconds {
                             if (++rounds == 1) throw 42;
                             return 1h;
@@ -88,16 +94,43 @@ TEST_CASE("what is thrown need not be an exception") {
     CHECK(eventually([&] { return rounds == 2; }));
 }
 
-TEST_CASE("the age of the last success grows while a loop fails") {
+TEST_CASE("a loop that hangs in a round is stuck, by name, until the round ends") {
     runtime::Registry registry("test");
-    std::atomic<bool> broken = false;
-    const Periodic loop("aging", registry,
-                        [&] {
-                            if (broken) throw std::runtime_error("broken");
-                            return 1ms;
-                        },
-                        {.first = 1ms, .longest = 1ms});
-    REQUIRE(eventually([&] { return loop.since_success() < 50ms; }));
-    broken = true;
-    CHECK(eventually([&] { return loop.since_success() > 60ms; }));
+    runtime::Loops loops(registry, 50ms);
+    std::promise<void> answer;
+    const auto answered = answer.get_future().share();
+    const Periodic hanging("hanging", loops, [&] {
+        answered.wait();
+        return 1h;
+    });
+    const Periodic well("well", loops, [] { return 1ms; });
+    REQUIRE(eventually([&] { return !loops.alive().ok; }));
+    CHECK(loops.alive().detail == "hanging: in one round for 0 s");
+    answer.set_value();
+    CHECK(eventually([&] { return loops.alive().ok; }));
+    CHECK(loops.alive().detail.empty());
+}
+
+TEST_CASE("loops that fail, wait or have ended are not stuck") {
+    runtime::Registry registry("test");
+    runtime::Loops loops(registry, 50ms);
+    std::atomic<int> rounds = 0;
+    const Periodic failing("failing", loops,
+                           [&]() -> std::chrono::milliseconds {
+                               ++rounds;
+                               throw std::runtime_error("the database is away");
+                           },
+                           {.first = 1ms, .longest = 5ms});
+    const Periodic waiting("waiting", loops, [] { return 1h; });
+    {
+        std::atomic<bool> begun = false;
+        const Periodic ended("ended", loops, [&] {
+            begun = true;
+            return 1h;
+        });
+        REQUIRE(eventually([&] { return begun.load(); }));
+    }
+    const auto begin = steady_clock::now();
+    REQUIRE(eventually([&] { return rounds > 20 && steady_clock::now() - begin > 100ms; }));
+    CHECK(loops.alive().ok);
 }
