@@ -45,4 +45,27 @@ std::string clean_text(std::string_view bytes, std::size_t max_bytes) {
     return text;
 }
 
+std::vector<std::string_view> split(std::string_view text, char separator) {
+    std::vector<std::string_view> parts;
+    while (true) {
+        const auto end = text.find(separator);
+        parts.push_back(text.substr(0, end));
+        if (end == std::string_view::npos) return parts;
+        text.remove_prefix(end + 1);
+    }
+}
+
+bool is_line(std::string_view bytes) {
+    while (!bytes.empty()) {
+        const auto character = bytes.substr(0, sequence_length(bytes));
+        const bool ascii_control = character.size() == 1 && (character[0] < 0x20 || character[0] == 0x7F);
+        const bool other_control =
+            character.size() == 2 && character[0] == '\xC2' && static_cast<std::uint8_t>(character[1]) < 0xA0;
+        if (character.empty() || ascii_control || other_control) return false;
+        if (character == "\u2028" || character == "\u2029") return false;
+        bytes.remove_prefix(character.size());
+    }
+    return true;
+}
+
 }  // namespace domain

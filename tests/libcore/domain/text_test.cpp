@@ -24,3 +24,12 @@ TEST_CASE("the cut falls between two characters") {
     CHECK(clean_text("🎂", 3).empty());
     CHECK(clean_text("\xFF"sv, 2).empty());
 }
+
+TEST_CASE("a line is valid UTF-8 without controls or line breaks") {
+    CHECK(domain::is_line(""));
+    CHECK(domain::is_line("Zoë Łukasz שלום 山田太郎 🎂 \u00A0"));
+    for (const auto text : {"a\nb"sv, "\r"sv, "\t"sv, "a\0b"sv, "\x7F"sv, "\u0085"sv, "\u2028"sv, "\u2029"sv,
+                            "\xFF"sv, "a\xE2\x82"sv, "\xED\xA0\x80"sv}) {
+        CHECK_FALSE(domain::is_line(text));
+    }
+}
