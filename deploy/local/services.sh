@@ -84,7 +84,7 @@ migrate() {
 create_api_key() {
   local scopes=users:read,users:write,messages:read,messages:write,imports,admin
   [[ ! -s $STATE/api_key ]] || return 0
-  (umask 077 && as_user "${SERVICE_ENVIRONMENT[@]}" "$STATE/bin/api-svc" keys create --name dev --scopes "$scopes" \
+  (umask 077 && as_user "${SERVICE_ENVIRONMENT[@]}" "$STATE/bin/api-svc" keys create --name dev --scopes "$scopes" --limits none \
     >"$STATE/api_key.new" 2>"$STATE/logs/keys.log") ||
     { cat "$STATE/logs/keys.log" >&2 && die "no API key could be made in instance $INSTANCE"; }
   mv "$STATE/api_key.new" "$STATE/api_key"

@@ -6,6 +6,7 @@
 suites() {
   grep -v '^ *#' <<'END'
   release  system_test    2         always
+  asan     api_test       2         always
   asan     domain_test    2         always
   asan     json_test      2         always
   asan     oracle_test    2         always
@@ -15,6 +16,7 @@ suites() {
   asan     rabbitmq_test  2         always
   asan     runtime_test   2         always
   asan     system_test    1         long
+  tsan     api_test       2         always
   tsan     domain_test    2         always
   tsan     json_test      2         always
   tsan     http_test      2         always

@@ -24,6 +24,8 @@ const char* title(int status) {
             return "Content Too Large";
         case 415:
             return "Unsupported Media Type";
+        case 429:
+            return "Too Many Requests";
         case 503:
             return "Service Unavailable";
         default:

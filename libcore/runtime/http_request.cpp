@@ -153,6 +153,13 @@ std::string_view Request::header(std::string_view name) const {
     return found == headers.end() ? std::string_view{} : found->second;
 }
 
+std::vector<std::string_view> Request::all_headers(std::string_view name) const {
+    std::vector<std::string_view> values;
+    for (const auto& [key, value] : headers)
+        if (equal_ignoring_case(key, name)) values.push_back(value);
+    return values;
+}
+
 ParsedRequest parse_request(std::string_view received, std::size_t max_size) {
     ParsedRequest result;
     // RFC 9112, 2.2: an empty line before the request line is forgiven.

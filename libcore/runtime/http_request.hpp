@@ -20,6 +20,8 @@ struct Request {
 
     /// The value of the first header of that name, in any case; empty if there is none.
     std::string_view header(std::string_view name) const;
+    /// The values of all headers of that name, in their order.
+    std::vector<std::string_view> all_headers(std::string_view name) const;
 };
 
 struct ParsedRequest {

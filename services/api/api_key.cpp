@@ -48,37 +48,49 @@ bool is_bearer(std::string_view scheme) {
 
 }  // namespace
 
-NewKey make_key(std::string name, std::vector<std::string> scopes) {
+NewKey make_key() {
     const auto prefix = random_text<prefix_bytes>();
     const auto secret = random_text<secret_bytes>();
     return {.text = std::string(marker) + prefix + "_" + secret,
-            .row = {.name = std::move(name),
-                    .prefix = prefix,
-                    .secret_sha256 = sha256(secret),
-                    .scopes = std::move(scopes)}};
+            .identity = {.id = new_uuid(), .prefix = prefix, .secret_sha256 = sha256(secret)}};
 }
 
-const postgres::ApiKey* authenticate(std::string_view authorization,
-                                     const std::vector<postgres::ApiKey>& keys) {
+LiveKey live_key(postgres::ApiKey row, LiveKey::Clock::time_point asked_at) {
+    LiveKey key;
+    // A text that is not understood grants nothing: the defaults hold.
+    if (const auto limits = parse_limits(row.limits.value_or("")); limits) key.limits = *limits;
+    // By then the row has been read again, and so far the sum cannot overflow.
+    constexpr std::chrono::microseconds far = std::chrono::hours(1);
+    if (row.expires_in) key.ends_at = asked_at + std::min(*row.expires_in, far);
+    key.row = std::move(row);
+    return key;
+}
+
+const LiveKey* authenticate(std::string_view authorization, std::span<const LiveKey> keys,
+                            LiveKey::Clock::time_point now) {
     constexpr std::size_t scheme_size = 7;
     constexpr std::size_t key_size = marker.size() + 2 * prefix_bytes + 1 + 2 * secret_bytes;
+    // What a key is compared with when nobody has its prefix; no secret has this hash.
+    static const std::string nobody(2 * SHA256_DIGEST_LENGTH, '-');
     if (authorization.size() != scheme_size + key_size) return nullptr;
     if (!is_bearer(authorization.substr(0, scheme_size))) return nullptr;
     const auto text = authorization.substr(scheme_size);
     const auto prefix = text.substr(marker.size(), 2 * prefix_bytes);
     if (!text.starts_with(marker) || text[marker.size() + prefix.size()] != '_') return nullptr;
 
-    const auto key =
-        std::find_if(keys.begin(), keys.end(), [&](const postgres::ApiKey& k) { return k.prefix == prefix; });
-    if (key == keys.end()) return nullptr;
+    const auto found =
+        std::find_if(keys.begin(), keys.end(), [&](const LiveKey& key) { return key.row.prefix == prefix; });
+    const auto& expected = found == keys.end() ? nobody : found->row.secret_sha256;
     const auto digest = sha256(text.substr(marker.size() + prefix.size() + 1));
-    const bool same = digest.size() == key->secret_sha256.size() &&
-                      CRYPTO_memcmp(digest.data(), key->secret_sha256.data(), digest.size()) == 0;
-    return same ? &*key : nullptr;
+    const bool same =
+        digest.size() == expected.size() && CRYPTO_memcmp(digest.data(), expected.data(), digest.size()) == 0;
+    if (!same || found == keys.end()) return nullptr;
+    const bool ended = found->ends_at && *found->ends_at <= now;
+    return ended ? nullptr : &*found;
 }
 
-bool allows(const postgres::ApiKey& key, std::string_view scope) {
-    return std::find(key.scopes.begin(), key.scopes.end(), scope) != key.scopes.end();
+bool allows(const LiveKey& key, std::string_view scope) {
+    return std::find(key.row.scopes.begin(), key.row.scopes.end(), scope) != key.row.scopes.end();
 }
 
 }  // namespace api

@@ -3,11 +3,14 @@
 #pragma once
 
 #include <array>
+#include <chrono>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "libcore/postgres/api_keys_table.hpp"
+#include "services/api/limits.hpp"
 
 namespace api {
 
@@ -17,16 +20,28 @@ inline constexpr std::array<std::string_view, 6> known_scopes = {
 
 struct NewKey {
     std::string text;  ///< shown once
-    postgres::ApiKey row;
+    postgres::KeyIdentity identity;
 };
 
-NewKey make_key(std::string name, std::vector<std::string> scopes);
+NewKey make_key();
+
+/// A key as requests meet it.
+struct LiveKey {
+    using Clock = std::chrono::steady_clock;
+
+    postgres::ApiKey row;
+    KeyLimits limits;
+    std::optional<Clock::time_point> ends_at;  ///< opens nothing from then on
+};
+
+/// `asked_at`: a moment before the database was asked for the row.
+LiveKey live_key(postgres::ApiKey row, LiveKey::Clock::time_point asked_at);
 
 /// The key that the Authorization header's value ("Bearer tdg_…") proves, or null. Takes the same time for
-/// every wrong secret.
-const postgres::ApiKey* authenticate(std::string_view authorization,
-                                     const std::vector<postgres::ApiKey>& keys);
+/// every secret that is wrong, and for a prefix that nobody has.
+const LiveKey* authenticate(std::string_view authorization, std::span<const LiveKey> keys,
+                            LiveKey::Clock::time_point now);
 
-bool allows(const postgres::ApiKey& key, std::string_view scope);
+bool allows(const LiveKey& key, std::string_view scope);
 
 }  // namespace api

@@ -5,7 +5,6 @@
 #include "libcore/postgres/error.hpp"
 #include "services/api/api_key.hpp"
 #include "services/api/random.hpp"
-#include "services/api/routes.hpp"
 
 namespace api {
 
@@ -43,57 +42,64 @@ json::Problem unavailable() {
 }
 
 runtime::Reply reply_of(Answer answer, const std::string& request_id) {
-    runtime::Reply reply;
-    if (auto* ready = std::get_if<runtime::Reply>(&answer)) {
-        reply = std::move(*ready);
-    } else {
-        const auto& problem = std::get<json::Problem>(answer);
-        reply = {.status = problem.status,
-                 .content_type = "application/problem+json",
-                 .body = json::encode(problem, request_id),
-                 .headers = {}};
-        if (problem.status == 401) reply.headers.emplace_back("WWW-Authenticate", "Bearer");
-        if (problem.status == 503) reply.headers.emplace_back("Retry-After", "1");
-    }
-    reply.headers.emplace_back("X-Request-Id", request_id);
+    if (auto* ready = std::get_if<runtime::Reply>(&answer)) return std::move(*ready);
+    const auto& problem = std::get<json::Problem>(answer);
+    runtime::Reply reply{.status = problem.status,
+                         .content_type = "application/problem+json",
+                         .body = json::encode(problem, request_id),
+                         .headers = {}};
+    if (problem.status == 401) reply.headers.emplace_back("WWW-Authenticate", "Bearer");
+    if (problem.status == 503) reply.headers.emplace_back("Retry-After", "1");
     return reply;
+}
+
+Address client_of(const runtime::Request& request, const TrustedProxies& trusted) {
+    return client_address(request.peer_address, request.all_headers("x-forwarded-for"), trusted);
+}
+
+/// Rounded up, so that it is never too early.
+std::string whole_seconds(std::chrono::nanoseconds duration) {
+    return std::to_string(std::chrono::ceil<std::chrono::seconds>(duration).count());
 }
 
 }  // namespace
 
-Application::Application(postgres::Pool& pool, Reference& reference, runtime::Registry& registry,
-                         bool keys_required)
-    : pool_(pool), reference_(reference), metrics_(registry), keys_required_(keys_required) {}
+Application::Application(postgres::Pool& pool, Reference& reference, runtime::Registry& registry, Door door)
+    : pool_(pool),
+      reference_(reference),
+      metrics_(registry),
+      door_(std::move(door)),
+      limiter_(door_.limits, random_number()) {}
 
 runtime::Reply Application::handle(const runtime::Request& request) {
     const auto started = std::chrono::steady_clock::now();
     metrics_.begin();
-    const auto request_id = request_id_of(request);
-    const auto target = match(request.method, request.path);
-    const auto* found = std::get_if<Match>(&target);
-    auto reply = reply_of(
-        found ? guarded(request, *found, request_id) : problem_of(std::get<NoMatch>(target)), request_id);
-    if (!found && reply.status == 405) reply.headers.emplace_back("Allow", std::get<NoMatch>(target).allow);
+    Visit visit{request, request_id_of(request), match(request.method, request.path)};
+    auto reply = reply_of(guarded(visit), visit.request_id);
+    for (auto& header : visit.headers) reply.headers.push_back(std::move(header));
+    reply.headers.emplace_back("X-Request-Id", visit.request_id);
+    const auto* found = std::get_if<Match>(&visit.target);
     metrics_.end(found ? found->route : nullptr, reply.status, std::chrono::steady_clock::now() - started);
     return reply;
 }
 
-Answer Application::guarded(const runtime::Request& request, const Match& match,
-                            const std::string& request_id) {
+Answer Application::guarded(Visit& visit) {
     const auto log_unavailable = [&](const std::exception& error) {
         if (const auto suppressed = unavailable_limit_.pass()) {
-            log::error("database unavailable",
-                       {{"error", error.what()}, {"request_id", request_id}, {"suppressed", *suppressed}});
+            log::error(
+                "database unavailable",
+                {{"error", error.what()}, {"request_id", visit.request_id}, {"suppressed", *suppressed}});
         }
     };
     const auto log_failure = [&](const std::exception& error) {
-        log::error("request failed", {{"route", match.route->pattern},
-                                      {"method", match.route->method},
+        const auto* found = std::get_if<Match>(&visit.target);
+        log::error("request failed", {{"route", found ? found->route->pattern : "none"},
+                                      {"method", visit.request.method},
                                       {"error", error.what()},
-                                      {"request_id", request_id}});
+                                      {"request_id", visit.request_id}});
     };
     try {
-        return answer(request, match);
+        return answer(visit);
     } catch (const StaleReference& error) {
         log_unavailable(error);
         return unavailable();
@@ -113,22 +119,54 @@ Answer Application::guarded(const runtime::Request& request, const Match& match,
                          "Something went wrong on our side. The request id identifies it."};
 }
 
-Answer Application::answer(const runtime::Request& request, const Match& match) {
-    const auto reference = reference_.current();
-    std::string_view actor = "development";
-    if (keys_required_ || !reference->keys.empty()) {
-        const auto* key = authenticate(request.header("authorization"), reference->keys);
-        if (key == nullptr) {
-            return json::Problem{401, "unauthorized", "Send a valid key as Authorization: Bearer <key>."};
-        }
-        reference_.note_use(*key);
-        actor = key->name;
-        if (!allows(*key, match.route->scope)) {
-            return json::Problem{403, "forbidden",
-                                 "This key does not have the scope " + std::string(match.route->scope) + "."};
-        }
+Answer Application::answer(Visit& visit) {
+    if (const auto* none = std::get_if<NoMatch>(&visit.target)) {
+        const auto verdict = limiter_.admit_stranger(client_of(visit.request, door_.trusted_proxies),
+                                                     std::chrono::steady_clock::now());
+        if (auto problem = limited(visit, verdict, "none")) return *problem;
+        if (none->status == 405) visit.headers.emplace_back("Allow", none->allow);
+        return problem_of(*none);
     }
-    return match.route->handler({request, pool_, *reference, match.id, actor});
+    const auto reference = reference_.current();
+    if (door_.keys_required || reference->keys_exist) {
+        if (auto problem = refused(visit, *reference)) return *problem;
+    }
+    const auto& found = std::get<Match>(visit.target);
+    return found.route->handler({visit.request, pool_, *reference, found.id, visit.actor});
+}
+
+/// Why the door stays closed.
+std::optional<json::Problem> Application::refused(Visit& visit, const Snapshot& reference) {
+    const auto now = std::chrono::steady_clock::now();
+    const auto client = client_of(visit.request, door_.trusted_proxies);
+    const auto& route = *std::get<Match>(visit.target).route;
+    const auto* key = authenticate(visit.request.header("authorization"), reference.keys, now);
+    if (key == nullptr) {
+        if (auto problem = limited(visit, limiter_.admit_stranger(client, now), "none")) return problem;
+        return json::Problem{401, "unauthorized", "Send a valid key as Authorization: Bearer <key>."};
+    }
+    reference_.note_use(*key);
+    visit.actor = key->row.name;
+    const auto of = class_of(route.method);
+    if (auto problem = limited(visit, limiter_.admit(*key, client, of, now), name_of(of))) return problem;
+    if (!allows(*key, route.scope)) {
+        return json::Problem{403, "forbidden",
+                             "This key does not have the scope " + std::string(route.scope) + "."};
+    }
+    return std::nullopt;
+}
+
+std::optional<json::Problem> Application::limited(Visit& visit, const Verdict& verdict,
+                                                  std::string_view class_name) {
+    if (verdict.limit == 0) return std::nullopt;
+    visit.headers.emplace_back("RateLimit-Limit", std::to_string(verdict.limit));
+    visit.headers.emplace_back("RateLimit-Remaining", std::to_string(verdict.remaining));
+    visit.headers.emplace_back("RateLimit-Reset", whole_seconds(verdict.refill));
+    if (verdict.admitted) return std::nullopt;
+    metrics_.limited(class_name);
+    visit.headers.emplace_back("Retry-After", whole_seconds(verdict.wait));
+    return json::Problem{429, "rate_limited",
+                         "Too many requests of this kind. Retry-After says when to go on."};
 }
 
 }  // namespace api

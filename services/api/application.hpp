@@ -5,27 +5,50 @@
 #include "libcore/postgres/pool.hpp"
 #include "libcore/runtime/http_server.hpp"
 #include "libcore/runtime/log.hpp"
+#include "services/api/client_address.hpp"
+#include "services/api/rate_limiter.hpp"
 #include "services/api/reference.hpp"
 #include "services/api/request_metrics.hpp"
+#include "services/api/routes.hpp"
 
 namespace api {
+
+/// Who may come in, and how often.
+struct Door {
+    bool keys_required =
+        true;  ///< false only in development on loopback: open as long as there never was a key
+    RateLimits limits;
+    TrustedProxies trusted_proxies;
+};
 
 /// Thread-safe.
 class Application {
 public:
-    /// `keys_required` is false only in development on loopback, and only as long as there is no key.
-    Application(postgres::Pool& pool, Reference& reference, runtime::Registry& registry, bool keys_required);
+    Application(postgres::Pool& pool, Reference& reference, runtime::Registry& registry, Door door);
 
     runtime::Reply handle(const runtime::Request& request);
 
 private:
-    Answer answer(const runtime::Request& request, const Match& match);
-    Answer guarded(const runtime::Request& request, const Match& match, const std::string& request_id);
+    using Target = std::variant<Match, NoMatch>;
+    using Headers = std::vector<std::pair<std::string, std::string>>;
+    struct Visit {
+        const runtime::Request& request;
+        std::string request_id;
+        Target target;
+        Headers headers = {};  ///< of the reply, whatever it is
+        std::string_view actor = "development";
+    };
+
+    Answer guarded(Visit& visit);
+    Answer answer(Visit& visit);
+    std::optional<json::Problem> refused(Visit& visit, const Snapshot& reference);
+    std::optional<json::Problem> limited(Visit& visit, const Verdict& verdict, std::string_view class_name);
 
     postgres::Pool& pool_;
     Reference& reference_;
     RequestMetrics metrics_;
-    const bool keys_required_;
+    const Door door_;
+    RateLimiter limiter_;
     runtime::log::RateLimit unavailable_limit_{std::chrono::seconds(1)};
 };
 

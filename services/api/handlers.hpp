@@ -42,6 +42,9 @@ Answer resume_deliveries(const Call& call);
 /// The JSON of a request, or why it has none.
 std::variant<json::Value, json::Problem> read_body(const runtime::Request& request);
 
+/// The JSON of a request, or why it has none.
+std::variant<json::Value, json::Problem> read_body(const runtime::Request& request);
+
 /// 409 for what is already taken, else 400; names every wrong field.
 json::Problem problem_of(domain::Errors errors);
 json::Problem no_such_user();

@@ -33,10 +33,10 @@ int serve(const api::Settings& settings) {
     if (!service::wait_for_database(pool, settings.app_env, stop.token())) return runtime::exit_ok;
 
     api::Reference reference(pool, loops);
-    if (settings.keys_required && reference.current()->keys.empty()) {
+    if (settings.door.keys_required && reference.current()->keys.empty()) {
         throw runtime::Misconfigured("no key configured: make one with 'api-svc keys create'");
     }
-    api::Application application(pool, reference, registry, settings.keys_required);
+    api::Application application(pool, reference, registry, settings.door);
     runtime::HttpServer server(settings.http,
                                [&](const auto& request) { return application.handle(request); });
     const service::PauseWatch pause_watch(pool, pause, loops);

@@ -2,6 +2,8 @@
 
 #include <sys/random.h>
 
+#include <array>
+#include <bit>
 #include <cerrno>
 #include <system_error>
 
@@ -12,6 +14,12 @@ void fill_random(std::span<std::uint8_t> bytes) {
     while (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
         if (errno != EINTR) throw std::system_error(errno, std::system_category(), "getrandom");
     }
+}
+
+std::uint64_t random_number() {
+    std::array<std::uint8_t, sizeof(std::uint64_t)> bytes{};
+    fill_random(bytes);
+    return std::bit_cast<std::uint64_t>(bytes);
 }
 
 domain::Uuid new_uuid() {

@@ -10,6 +10,8 @@ namespace api {
 
 void fill_random(std::span<std::uint8_t> bytes);
 
+std::uint64_t random_number();
+
 /// Version 7, of this moment.
 domain::Uuid new_uuid();
 

@@ -24,7 +24,9 @@ std::shared_ptr<const Snapshot> read(postgres::Pool& pool, const Snapshot* befor
     auto snapshot = std::make_shared<Snapshot>();
     // Counted from before the questions, so that the answers are never older than they say.
     snapshot->read_at = Snapshot::Clock::now();
-    snapshot->keys = postgres::live_api_keys(pool);
+    for (auto& row : postgres::live_api_keys(pool))
+        snapshot->keys.push_back(live_key(std::move(row), snapshot->read_at));
+    snapshot->keys_exist = !snapshot->keys.empty() || postgres::any_api_key(pool);
     snapshot->latest_today = postgres::latest_today(pool);
     if (before != nullptr && snapshot->read_at - before->zones_read_at < oldest_zones) {
         snapshot->zones = before->zones;
@@ -62,9 +64,9 @@ std::shared_ptr<const Snapshot> Reference::current() const {
     return snapshot_;
 }
 
-void Reference::note_use(const postgres::ApiKey& key) {
+void Reference::note_use(const LiveKey& key) {
     const std::lock_guard lock(mutex_);
-    used_prefixes_.insert(key.prefix);
+    used_prefixes_.insert(key.row.prefix);
 }
 
 /// Only this thread writes `snapshot_`, so it may read it without the lock.

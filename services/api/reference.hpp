@@ -13,11 +13,11 @@
 #include <unordered_map>
 #include <vector>
 
-#include "libcore/postgres/api_keys_table.hpp"
 #include "libcore/postgres/pool.hpp"
 #include "libcore/postgres/zones_table.hpp"
 #include "libcore/runtime/loops.hpp"
 #include "libcore/runtime/periodic.hpp"
+#include "services/api/api_key.hpp"
 
 namespace api {
 
@@ -35,7 +35,8 @@ private:
 struct Snapshot {
     using Clock = std::chrono::steady_clock;
 
-    std::vector<postgres::ApiKey> keys;
+    std::vector<LiveKey> keys;
+    bool keys_exist = false;  ///< a key that has ended counts
     std::shared_ptr<const Zones> zones;
     domain::Date latest_today;
     Clock::time_point read_at;
@@ -57,7 +58,7 @@ public:
     /// Throws StaleReference.
     std::shared_ptr<const Snapshot> current() const;
 
-    void note_use(const postgres::ApiKey& key);
+    void note_use(const LiveKey& key);
 
 private:
     std::chrono::milliseconds refresh();

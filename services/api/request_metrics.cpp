@@ -1,11 +1,21 @@
 #include "services/api/request_metrics.hpp"
 
+#include "services/api/limits.hpp"
+
 namespace api {
 
 RequestMetrics::RequestMetrics(runtime::Registry& registry)
     : registry_(registry),
       in_flight_(registry.gauge("http_requests_in_flight", "Requests being answered.")),
       of_routes_(routes().size() + 1) {
+    const auto count_limited = [&](std::string_view class_name) {
+        limited_.emplace(class_name,
+                         &registry.counter("http_requests_limited_total",
+                                           "Requests refused with 429, by the class of their limit.",
+                                           {{"class", std::string(class_name)}}));
+    };
+    for (const auto name : class_names) count_limited(name);
+    count_limited("none");
     for (std::size_t i = 0; i < of_routes_.size(); ++i) {
         auto& of = of_routes_[i];
         const bool known = i < routes().size();
@@ -15,6 +25,10 @@ RequestMetrics::RequestMetrics(runtime::Registry& registry)
             &registry.histogram("http_request_duration_seconds",
                                 "Time from the request's last byte to its reply.", {{"route", of.route}});
     }
+}
+
+void RequestMetrics::limited(std::string_view class_name) {
+    limited_.find(class_name)->second->Increment();
 }
 
 void RequestMetrics::end(const Route* route, int status, std::chrono::nanoseconds duration) {

@@ -1,10 +1,11 @@
-// http_requests_total, http_request_duration_seconds and http_requests_in_flight. Labels come from the route
-// table, so that no client can invent one.
+// http_requests_total, http_request_duration_seconds, http_requests_in_flight and
+// http_requests_limited_total. Labels come from the route table, so that no client can invent one.
 #pragma once
 
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <vector>
 
 #include "libcore/runtime/metrics.hpp"
@@ -19,6 +20,8 @@ public:
 
     void begin() { in_flight_.Increment(); }
     /// `route` is null for a request that met none.
+    /// `class_name`: of the request, or "none" for one without a valid key.
+    void limited(std::string_view class_name);
     void end(const Route* route, int status, std::chrono::nanoseconds duration);
 
 private:
@@ -34,6 +37,7 @@ private:
 
     runtime::Registry& registry_;
     prometheus::Gauge& in_flight_;
+    std::map<std::string, prometheus::Counter*, std::less<>> limited_;
     std::vector<OfRoute> of_routes_;  // in the table's order, then the one for requests without a route
 };
 

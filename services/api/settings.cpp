@@ -1,5 +1,7 @@
 #include "services/api/settings.hpp"
 
+#include <algorithm>
+
 #include "libcore/service/database.hpp"
 #include "libcore/service/process.hpp"
 #include "services/api/handlers.hpp"
@@ -10,6 +12,21 @@ namespace {
 
 bool is_loopback(const std::string& address) {
     return address == "::1" || address.starts_with("127.");
+}
+
+/// RATE_LIMIT_MAX_REQUESTS is the limit of reads and of requests without a key, and no other is above it.
+RateLimits read_limits(runtime::Environment& environment) {
+    using namespace std::chrono_literals;
+    RateLimits limits;
+    limits.window = environment.duration("RATE_LIMIT_WINDOW_MS", 60s, 1s, 24h);
+    const int most = environment.integer("RATE_LIMIT_MAX_REQUESTS", 100, 1, 1'000'000);
+    const auto at_most = [&](const char* name, int usual) {
+        return environment.integer(name, std::min(usual, most), 1, most);
+    };
+    limits.requests = {at_most("RATE_LIMIT_CREATE", 10), at_most("RATE_LIMIT_UPDATE", 20), most,
+                       at_most("RATE_LIMIT_DELETE", 10)};
+    limits.without_key = most;
+    return limits;
 }
 
 }  // namespace
@@ -34,7 +51,12 @@ Settings read_settings(runtime::Environment& environment) {
     // Room for the headers, so that a body that is too large is our 413 with a request id.
     settings.http.max_request_size = max_body_bytes + 16 * 1024;
     settings.http.drain_timeout = settings.grace / 2;
-    settings.keys_required = !(development && is_loopback(settings.http.bind));
+
+    settings.door.keys_required = !(development && is_loopback(settings.http.bind));
+    settings.door.limits = read_limits(environment);
+    const auto proxies = TrustedProxies::parse(environment.text("TRUSTED_PROXIES", ""));
+    if (proxies) settings.door.trusted_proxies = *proxies;
+    if (!proxies) environment.reject("TRUSTED_PROXIES", proxies.errors().front().text);
 
     settings.ops = service::read_ops_settings(environment, 9100);
     return settings;

@@ -9,6 +9,7 @@
 #include "libcore/runtime/log.hpp"
 #include "libcore/runtime/ops_server.hpp"
 #include "libcore/runtime/settings.hpp"
+#include "services/api/application.hpp"
 
 namespace api {
 
@@ -21,7 +22,7 @@ struct Settings {
     std::string unpooled_url;  ///< for migrations
     runtime::HttpServer::Settings http;
     runtime::OpsServer::Settings ops;
-    bool keys_required = true;
+    Door door;
 };
 
 /// What is wrong is recorded in the environment.

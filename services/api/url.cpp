@@ -2,19 +2,11 @@
 
 #include <charconv>
 
+#include "libcore/domain/text.hpp"
+
 namespace api {
 
 namespace {
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-    std::vector<std::string_view> parts;
-    while (true) {
-        const auto end = text.find(separator);
-        parts.push_back(text.substr(0, end));
-        if (end == std::string_view::npos) return parts;
-        text.remove_prefix(end + 1);
-    }
-}
 
 std::optional<std::string> decoded(std::string_view text) {
     std::string result;
@@ -48,7 +40,7 @@ std::optional<std::string> decoded_form(std::string_view text) {
 std::optional<std::vector<std::string>> decode_path(std::string_view path) {
     std::vector<std::string> segments;
     if (path.starts_with('/')) path.remove_prefix(1);
-    for (const auto part : split(path, '/')) {
+    for (const auto part : domain::split(path, '/')) {
         auto segment = decoded(part);
         if (!segment) return std::nullopt;
         segments.push_back(std::move(*segment));
@@ -58,7 +50,7 @@ std::optional<std::vector<std::string>> decode_path(std::string_view path) {
 
 std::optional<Query> decode_query(std::string_view query) {
     Query parameters;
-    for (const auto part : split(query, '&')) {
+    for (const auto part : domain::split(query, '&')) {
         if (part.empty()) continue;
         const auto equals = part.find('=');
         auto name = decoded_form(part.substr(0, equals));

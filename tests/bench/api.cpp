@@ -45,9 +45,10 @@ std::vector<domain::Uuid> ids(const postgres::Rows& rows) {
 }
 
 std::string make_key(const std::string& database_url) {
-    const auto made =
-        support::run("api-svc", {"keys", "create", "--name", "bench", "--scopes", "users:read,users:write"},
-                     {{"DATABASE_URL", database_url}});
+    const auto made = support::run(
+        "api-svc",
+        {"keys", "create", "--name", "bench", "--scopes", "users:read,users:write", "--limits", "none"},
+        {{"DATABASE_URL", database_url}});
     const auto begin = made.output.find("tdg_");
     if (made.exit_code != 0 || begin == std::string::npos) throw std::runtime_error(made.output);
     return made.output.substr(begin, made.output.find('\n', begin) - begin);
