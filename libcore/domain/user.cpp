@@ -50,8 +50,9 @@ bool is_control(char32_t c) {
     return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029;
 }
 
+/// What is forgiven around a text. A line break is not: nobody types one into a name.
 bool is_blank(char32_t c) {
-    return is_space(c) || (c >= 9 && c <= 13);
+    return is_space(c) || c == U'\t';
 }
 
 std::string trimmed(const std::string& text) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 namespace json {
 
@@ -30,6 +31,19 @@ public:
 
     Value take_document() { return std::move(document_); }
     const std::optional<domain::Error>& error() const { return error_; }
+
+    /// Where the parser is: "items[2].name".
+    std::string path() const {
+        std::string text;
+        for (const auto& frame : frames_) {
+            if (!frame.is_object) {
+                text.append("[").append(std::to_string(frame.array.size())).append("]");
+            } else {
+                text.append(text.empty() ? "" : ".").append(frame.key);
+            }
+        }
+        return text;
+    }
 
     bool Null() { return add(Value()); }
     bool Bool(bool boolean) { return add(Value(boolean)); }
@@ -94,7 +108,7 @@ private:
             return refuse("limit_exceeded", {}, "has too many members or elements");
         auto& frame = frames_.back();
         if (frame.is_object) {
-            frame.object.push_back({std::move(frame.key), std::move(value)});
+            frame.object.push_back({std::exchange(frame.key, {}), std::move(value)});
         } else {
             frame.array.push_back(std::move(value));
         }
@@ -108,19 +122,6 @@ private:
             return refuse("nul_character", path(), "must not contain the character U+0000");
         }
         return true;
-    }
-
-    /// Where the parser is: "items[2].name".
-    std::string path() const {
-        std::string text;
-        for (const auto& frame : frames_) {
-            if (!frame.is_object) {
-                text.append("[").append(std::to_string(frame.array.size())).append("]");
-            } else {
-                text.append(text.empty() ? "" : ".").append(frame.key);
-            }
-        }
-        return text;
     }
 
     bool refuse(std::string code, std::string field, std::string text) {
@@ -152,6 +153,8 @@ domain::Result<Value> parse(std::string_view text, const Limits& limits) {
     Builder builder(limits);
     const auto result = reader.Parse<flags>(stream, builder);
     if (builder.error()) return *builder.error();
+    if (result.Code() == rapidjson::kParseErrorStringInvalidEncoding)
+        return domain::Error{"malformed_json", builder.path(), "is not valid UTF-8"};
     if (result.IsError()) {
         return malformed(std::string(rapidjson::GetParseError_En(result.Code())) + " (offset " +
                          std::to_string(result.Offset()) + ")");

@@ -16,8 +16,8 @@ struct Limits {
 };
 
 /// The document, or the first thing wrong with it: `malformed_json` (also for invalid UTF-8, a byte order
-/// mark, lone surrogates and text after the end), `limit_exceeded`, and, naming the field, `duplicate_key`
-/// and `nul_character` (PostgreSQL's texts cannot hold U+0000).
+/// mark, lone surrogates and text after the end), `limit_exceeded`, `duplicate_key` and `nul_character`
+/// (PostgreSQL's texts cannot hold U+0000). Names the field where text is at fault.
 domain::Result<Value> parse(std::string_view text, const Limits& limits = {});
 
 }  // namespace json

@@ -47,6 +47,8 @@ Reply refusal(int status) {
             return problem(status, "A body needs a Content-Length", "length_required");
         case 413:
             return problem(status, "The request is too large", "request_too_large");
+        case 414:
+            return problem(status, "The request's target is too long", "target_too_long");
         case 417:
             return problem(status, "The expectation cannot be met", "expectation_failed");
         case 431:

@@ -11,6 +11,8 @@ namespace runtime {
 namespace {
 
 constexpr std::size_t max_head = 16 * 1024;
+// RFC 9112, 3, asks for at least 8000.
+constexpr std::size_t max_request_line = 8 * 1024;
 constexpr std::size_t max_headers = 100;
 constexpr std::string_view line_end = "\r\n";
 constexpr std::string_view head_end = "\r\n\r\n";
@@ -164,6 +166,8 @@ ParsedRequest parse_request(std::string_view received, std::size_t max_size) {
     ParsedRequest result;
     // RFC 9112, 2.2: an empty line before the request line is forgiven.
     const std::size_t skipped = received.starts_with(line_end) ? line_end.size() : 0;
+    if (std::min(received.find(line_end, skipped), received.size()) - skipped > max_request_line)
+        return refused(414);
     const auto end = received.find(head_end, skipped);
     const auto head_size = std::min(end, received.size());
     if (head_size > max_head) return refused(431);

@@ -2,9 +2,11 @@
 
 #include <pistache/endpoint.h>
 #include <pistache/peer.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <exception>
 #include <optional>
@@ -30,7 +32,10 @@ constexpr const char* connection_key = "connection";
 struct Shared {
     HttpServer::Settings settings;
     HttpServer::Handle handle;
+    int max_connections = 0;
     log::RateLimit failures{std::chrono::seconds(1)};
+    log::RateLimit floods{std::chrono::seconds(1)};
+    std::atomic<int> connections = 0;
     std::atomic<bool> stopping = false;
     std::atomic<int> in_flight = 0;
     std::atomic<int> unsent_replies = 0;
@@ -40,11 +45,14 @@ struct Shared {
 /// Belongs to the thread that serves the connection.
 struct Connection {
     Connection(Shared& server, const Peer& peer)
-        : shared(server), fd(peer->fd()), address(peer->address().host()) {}
+        : shared(server), fd(peer->fd()), address(peer->address().host()) {
+        ++shared.connections;
+    }
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
     /// Pistache closes the connections that end while it runs, and leaves those open that outlive it.
     ~Connection() {
+        --shared.connections;
         if (std::this_thread::get_id() == shared.stopper.load()) ::close(fd);
     }
 
@@ -89,6 +97,13 @@ private:
     std::atomic<int>& count_;
 };
 
+int connections_to_hold(int wanted) {
+    struct rlimit files {};
+    if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return wanted;
+    const auto half = std::min<rlim_t>(files.rlim_cur / 2, static_cast<rlim_t>(wanted));
+    return static_cast<int>(half);
+}
+
 /// Pistache takes IPv6 addresses in brackets only.
 Pistache::Address address(const HttpServer::Settings& settings) {
     const bool bare_ipv6 = settings.bind.find(':') != std::string::npos && !settings.bind.starts_with('[');
@@ -107,8 +122,20 @@ public:
 
 private:
     void onConnection(const Peer& peer) override {
-        peer->putData(connection_key, std::make_shared<Connection>(*shared_, peer));
+        const auto connection = std::make_shared<Connection>(*shared_, peer);
+        peer->putData(connection_key, connection);
         peer->putData(ParserData, std::make_shared<Pistache::Http::RequestParser>(kept_buffer_size));
+        if (shared_->connections > shared_->max_connections) turn_away(*connection);
+    }
+
+    /// The reactor closes it as soon as it sees its end.
+    void turn_away(Connection& connection) {
+        connection.closing = true;
+        ::shutdown(connection.fd, SHUT_RDWR);
+        if (const auto suppressed = shared_->floods.pass())
+            log::warn("too many connections", {{"server", shared_->settings.name},
+                                               {"most", shared_->max_connections},
+                                               {"suppressed", *suppressed}});
     }
 
     void onInput(const char* data, std::size_t size, const Peer& peer) override {
@@ -205,7 +232,8 @@ private:
 class HttpServer::Server {
 public:
     Server(const Settings& settings, Handle handle)
-        : shared_{settings, std::move(handle)}, endpoint_(std::in_place, address(settings)) {
+        : shared_{settings, std::move(handle), connections_to_hold(settings.max_connections)},
+          endpoint_(std::in_place, address(settings)) {
         using Option = Pistache::Tcp::Options;
         const Pistache::Flags<Option> flags(Option::NoDelay | Option::ReuseAddr | Option::CloseOnExec);
         endpoint_->init(Pistache::Http::Endpoint::options()

@@ -22,7 +22,10 @@ public:
         std::string bind = "127.0.0.1";
         std::uint16_t port = 0;  ///< 0: any free one
         int threads = 2;
-        std::size_t max_request_size = 64 * 1024;           ///< head and body; above the proxy's limit
+        std::size_t max_request_size = 64 * 1024;  ///< head and body; above the proxy's limit
+        /// More are closed at once. Never above half of the files this process may have open, so that a flood
+        /// leaves enough for all else.
+        int max_connections = 10'000;
         std::chrono::milliseconds request_timeout{10'000};  ///< to receive head and body
         std::chrono::milliseconds keep_alive_timeout{
             75'000};  ///< longer than the proxy keeps idle connections

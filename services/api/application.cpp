@@ -29,7 +29,7 @@ std::string request_id_of(const runtime::Request& request) {
 json::Problem problem_of(const NoMatch& none) {
     switch (none.status) {
         case 400:
-            return {400, "invalid_url", "The path holds a broken percent-escape."};
+            return {400, "invalid_url", "The path holds a broken percent-escape or control characters."};
         case 405:
             return {405, "method_not_allowed", "This resource does not have that method."};
         default:
@@ -132,7 +132,9 @@ Answer Application::answer(Visit& visit) {
         if (auto problem = refused(visit, *reference)) return *problem;
     }
     const auto& found = std::get<Match>(visit.target);
-    return found.route->handler({visit.request, pool_, *reference, found.id, visit.actor});
+    const auto query = Query::read(visit.request.query, found.route->parameters);
+    if (!query) return problem_of(query.errors());
+    return found.route->handler({visit.request, pool_, *reference, *query, found.id, visit.actor});
 }
 
 /// Why the door stays closed.

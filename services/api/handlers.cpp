@@ -8,9 +8,21 @@ namespace api {
 
 namespace {
 
-bool is_json(std::string_view content_type) {
-    const auto type = content_type.substr(0, content_type.find_first_of("; "));
-    return type == "application/json" || type == "application/merge-patch+json";
+std::string lower_case_without_blanks(std::string_view text) {
+    std::string result;
+    for (const char c : text) {
+        if (c != ' ' && c != '\t') result += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    }
+    return result;
+}
+
+/// JSON in UTF-8, as it is: neither in another charset nor compressed.
+bool is_json(const runtime::Request& request) {
+    const auto types = request.all_headers("content-type");
+    if (types.size() != 1 || !request.header("content-encoding").empty()) return false;
+    const auto type = lower_case_without_blanks(types.front());
+    return type == "application/json" || type == "application/json;charset=utf-8" ||
+           type == "application/json;charset=\"utf-8\"";
 }
 
 }  // namespace
@@ -27,8 +39,9 @@ json::Problem no_such_user() {
 }
 
 std::variant<json::Value, json::Problem> read_body(const runtime::Request& request) {
-    if (!is_json(request.header("content-type"))) {
-        return json::Problem{415, "unsupported_media_type", "The body must be sent as application/json."};
+    if (!is_json(request)) {
+        return json::Problem{415, "unsupported_media_type",
+                             "The body must be sent as application/json, in UTF-8 and not compressed."};
     }
     if (request.body.size() > max_body_bytes) {
         return json::Problem{413, "content_too_large", "The body must not be larger than 64 KiB."};

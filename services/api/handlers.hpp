@@ -2,6 +2,7 @@
 // environment is broken.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string_view>
 #include <variant>
@@ -20,6 +21,7 @@ struct Call {
     const runtime::Request& request;
     postgres::Pool& pool;
     const Snapshot& reference;
+    const Query& query;
     domain::Uuid id;         ///< of the path, where the route has one
     std::string_view actor;  ///< whose key it is, for the audit log
 };
@@ -35,12 +37,10 @@ Answer replace_user(const Call& call);
 Answer change_user(const Call& call);
 Answer delete_user(const Call& call);
 Answer list_user_messages(const Call& call);
+extern const std::array<Parameter, 3> message_list_parameters;
 Answer get_pause(const Call& call);
 Answer pause_deliveries(const Call& call);
 Answer resume_deliveries(const Call& call);
-
-/// The JSON of a request, or why it has none.
-std::variant<json::Value, json::Problem> read_body(const runtime::Request& request);
 
 /// The JSON of a request, or why it has none.
 std::variant<json::Value, json::Problem> read_body(const runtime::Request& request);

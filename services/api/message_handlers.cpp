@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <charconv>
-#include <set>
 
 #include "libcore/json/message.hpp"
 #include "libcore/postgres/user_messages_table.hpp"
@@ -13,7 +12,7 @@ namespace {
 
 // A hundred messages of usual length stay far below the 128 KiB a reply should have.
 constexpr int default_limit = 50;
-constexpr int max_limit = 100;
+constexpr int max_limit = 100;  // as the rule below says
 
 /// "2027-02-28_<uuid>": opaque to clients.
 std::string cursor_of(const domain::Message& message) {
@@ -37,47 +36,42 @@ std::optional<int> parse_limit(std::string_view text) {
     return limit;
 }
 
-domain::Result<postgres::UserMessagesQuery> read_query(const Call& call) {
-    const auto parameters = decode_query(call.request.query);
-    if (!parameters) return domain::Error{"invalid_query", "", "holds a broken percent-escape"};
+bool is_status(std::string_view text) {
+    return domain::parse_status(text).has_value();
+}
+
+bool is_limit(std::string_view text) {
+    return parse_limit(text).has_value();
+}
+
+bool is_cursor(std::string_view text) {
+    return parse_cursor(text).has_value();
+}
+
+postgres::UserMessagesQuery query_of(const Call& call) {
     postgres::UserMessagesQuery query{.user_id = call.id, .limit = default_limit};
-    domain::Errors errors;
-    std::set<std::string> seen;
-    for (const auto& [name, value] : *parameters) {
-        if (!seen.insert(name).second) {
-            errors.push_back({"duplicate_parameter", name, "is given more than once"});
-        } else if (name == "status") {
-            query.status = domain::parse_status(value);
-            if (!query.status)
-                errors.push_back({"invalid", name, "must be a status such as SCHEDULED or SENT"});
-        } else if (name == "limit") {
-            const auto limit = parse_limit(value);
-            if (!limit)
-                errors.push_back(
-                    {"invalid", name, "must be a number from 1 to " + std::to_string(max_limit)});
-            query.limit = limit.value_or(default_limit);
-        } else if (name == "cursor") {
-            query.after = parse_cursor(value);
-            if (!query.after)
-                errors.push_back({"invalid", name, "must be the nextCursor of an earlier answer"});
-        } else {
-            errors.push_back({"unknown_parameter", name, "is not a parameter of this list"});
-        }
-    }
-    if (!errors.empty()) return errors;
+    if (const auto status = call.query.value("status")) query.status = domain::parse_status(*status);
+    if (const auto limit = call.query.value("limit"))
+        query.limit = parse_limit(*limit).value_or(default_limit);
+    if (const auto cursor = call.query.value("cursor")) query.after = parse_cursor(*cursor);
     return query;
 }
 
 }  // namespace
 
+const std::array<Parameter, 3> message_list_parameters = {{
+    {"status", is_status, "must be a status such as SCHEDULED or SENT"},
+    {"limit", is_limit, "must be a number from 1 to 100"},
+    {"cursor", is_cursor, "must be the nextCursor of an earlier answer"},
+}};
+
 Answer list_user_messages(const Call& call) {
-    auto query = read_query(call);
-    if (!query) return problem_of(query.errors());
+    auto query = query_of(call);
     if (!postgres::find_user(call.pool, call.id)) return no_such_user();
 
-    const auto page = static_cast<std::size_t>(query->limit);
-    query->limit += 1;  // one more than the page tells whether there is a next one
-    const auto messages = postgres::messages_of_user(call.pool, *query);
+    const auto page = static_cast<std::size_t>(query.limit);
+    query.limit += 1;  // one more than the page tells whether there is a next one
+    const auto messages = postgres::messages_of_user(call.pool, query);
     json::Writer writer;
     writer.begin_object().key("items").begin_array();
     for (std::size_t i = 0; i < std::min(page, messages.size()); ++i) json::write(writer, messages[i]);

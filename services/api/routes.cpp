@@ -15,7 +15,7 @@ constexpr std::array<Route, 9> table = {{
     {"PUT", "/api/v1/users/{id}", "users:write", replace_user},
     {"PATCH", "/api/v1/users/{id}", "users:write", change_user},
     {"DELETE", "/api/v1/users/{id}", "users:write", delete_user},
-    {"GET", "/api/v1/users/{id}/messages", "messages:read", list_user_messages},
+    {"GET", "/api/v1/users/{id}/messages", "messages:read", list_user_messages, message_list_parameters},
     {"GET", "/api/v1/pause", "admin", get_pause},
     {"POST", "/api/v1/pause", "admin", pause_deliveries},
     {"POST", "/api/v1/resume", "admin", resume_deliveries},

@@ -17,6 +17,7 @@ struct Route {
     std::string_view pattern;  ///< "{id}" stands for a UUID
     std::string_view scope;    ///< what a key must allow
     Handler handler;
+    std::span<const Parameter> parameters = {};  ///< that its query may have
 };
 
 std::span<const Route> routes();

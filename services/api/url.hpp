@@ -2,20 +2,37 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "libcore/domain/result.hpp"
+
 namespace api {
 
-/// Decoded names and values, in order.
-using Query = std::vector<std::pair<std::string, std::string>>;
-
-/// The segments between the slashes of "/a/b%2Fc": {"a", "b/c"}. Nothing when an escape is broken.
+/// The segments between the slashes of "/a/b%2Fc": {"a", "b/c"}. Nothing when an escape is broken or a
+/// segment is not a line of UTF-8.
 std::optional<std::vector<std::string>> decode_path(std::string_view path);
 
-/// Of "a=1&b=x+y". Nothing when an escape is broken.
-std::optional<Query> decode_query(std::string_view query);
+/// One that a query may have.
+struct Parameter {
+    std::string_view name;
+    bool (*fits)(std::string_view value);
+    std::string_view rule;  ///< what a value must be
+};
+
+class Query {
+public:
+    /// Nothing when the parameter was not given.
+    std::optional<std::string_view> value(std::string_view name) const;
+
+    /// Of "a=1&b=x+y": every parameter is known, given once, and fits; else all that do not.
+    static domain::Result<Query> read(std::string_view query, std::span<const Parameter> known);
+
+private:
+    std::vector<std::pair<std::string, std::string>> values_;
+};
 
 }  // namespace api

@@ -95,6 +95,8 @@ TEST_CASE("text that is not UTF-8 is refused") {
     CHECK(error_code("\"" + text + "\"") == "malformed_json");
     CHECK(error_code("{\"" + text + "\": 1}") == "malformed_json");
     CHECK(error_code("\"" + text) == "malformed_json");
+    CHECK(error_field(R"({"a": 1, "names": ["x", ")" + text + "\"]}") == "names[1]");
+    CHECK(error_field(R"({"a": 1, ")" + text + "\": 1}").empty());
 }
 
 TEST_CASE("half a surrogate pair is refused in either half") {

@@ -94,7 +94,10 @@ TEST_CASE("what is too large is refused before its body arrives") {
     CHECK(refusal(post("Content-Length: 100000\r\n")) == 413);
     CHECK(refusal(post("Content-Length: 18446744073709551615\r\n")) == 413);
     CHECK(refusal(post("Content-Length: 99999999999999999999999999\r\n")) == 413);
-    CHECK(refusal("GET /" + std::string(20'000, 'a')) == 431);
+    CHECK(refusal("GET /" + std::string(20'000, 'a')) == 414);
+    CHECK(refusal("GET /" + std::string(8'200, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n") == 414);
+    CHECK(refusal("GET /" + std::string(8'000, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n") == 413);
+    CHECK(refusal("GET / HTTP/1.1\r\nA: " + std::string(20'000, 'a')) == 431);
     std::string many;
     for (int i = 0; i < 101; ++i) many += "A: b\r\n";
     CHECK(refusal("GET / HTTP/1.1\r\nHost: a\r\n" + many + "\r\n") == 431);
