@@ -22,7 +22,8 @@ TEST_CASE("a body that is not JSON or not fit for the database is refused and th
                          {"{} {}", "malformed_json"},
                          {"{}\0{}"s, "malformed_json"},
                          {"\xEF\xBB\xBF{}", "malformed_json"},
-                         {"{\"firstName\": \"\xFF\"}", "malformed_json"},
+                         {"{\"firstName\": \"\xFF\"}", "validation_failed"},
+                         {"{\"\xFF\": 1}", "malformed_json"},
                          {"{\"firstName\": \"\\udc00\"}", "validation_failed"},
                          {"{\"firstName\": \"a\\u0000b\"}", "validation_failed"},
                          {"{\"firstName\": \"a\", \"firstName\": \"b\"}", "validation_failed"},
@@ -36,9 +37,51 @@ TEST_CASE("a body that is not JSON or not fit for the database is refused and th
     }
     CHECK(errors_of(api.call("POST", users, "{\"firstName\": \"a\\u0000b\"}")) ==
           Members{{"firstName", "nul_character"}});
+    CHECK(errors_of(api.call("POST", users, "{\"a\": 1, \"lastName\": \"L\xC3\"}")) ==
+          Members{{"lastName", "malformed_json"}});
     CHECK(errors_of(api.call("POST", users, "{\"a\": 1, \"a\": 2}")) == Members{{"a", "duplicate_key"}});
     CHECK(api.call("GET", nobody).status == 404);
     CHECK(api.service().process().running());
+}
+
+TEST_CASE("no text of a user holds a control character or a line break") {
+    TestDatabase database;
+    Api api(database.url());
+    for (const std::string broken :
+         {"a\\r\\nBcc: x@example.com", "a\\n", "\\ra", "a\\tb", "\\u001b[2J", "\\u0085", "a\\u2028b"}) {
+        CAPTURE(broken);
+        for (const auto* field : {"firstName", "lastName", "locationCity", "locationCountry", "externalId"}) {
+            CAPTURE(field);
+            CHECK(errors_of(api.call("POST", users, user_with({{field, '"' + broken + '"'}}))) ==
+                  Members{{field, "invalid_characters"}});
+        }
+        CHECK(
+            errors_of(api.call("POST", users, user_with({{"email", "\"ada@example.com" + broken + '"'}}))) ==
+            Members{{"email", "invalid_email"}});
+        CHECK(errors_of(api.call("POST", users, user_with({{"timezone", "\"UTC" + broken + '"'}}))) ==
+              Members{{"timezone", "unknown_timezone"}});
+    }
+    CHECK(api.call("POST", users, user_with()).status == 201);
+}
+
+TEST_CASE("a query is refused with every parameter that is wrong, also where none is known") {
+    TestDatabase database;
+    Api api(database.url());
+    const auto location = api.add_user();
+    CHECK(errors_of(api.call("GET", location + "?verbose=1&fields=id")) ==
+          Members{{"verbose", "unknown_parameter"}, {"fields", "unknown_parameter"}});
+    CHECK(errors_of(api.call("DELETE", location + "?force=1")) == Members{{"force", "unknown_parameter"}});
+    CHECK(errors_of(api.call("GET", location + "/messages?cursor=a%0d%0ab&status=%FF&limit=1&limit=2")) ==
+          Members{{"cursor", "invalid_characters"},
+                  {"status", "invalid_characters"},
+                  {"limit", "duplicate_parameter"}});
+    CHECK(api.call("GET", location + "?").status == 200);
+    for (const auto* broken : {"%00", "%0d%0a", "%ff", "%C3"}) {
+        CAPTURE(broken);
+        const auto reply = api.call("GET", location + broken);
+        CHECK(reply.status == 400);
+        CHECK(text_at(reply, "code") == "invalid_url");
+    }
 }
 
 TEST_CASE("a body of another type or size is refused") {
@@ -49,11 +92,24 @@ TEST_CASE("a body of another type or size is refused") {
                                     {{"Authorization", "Bearer " + api.key()}, {"Content-Type", type}});
     };
     CHECK(post("text/plain", user_with()).status == 415);
-    CHECK(post("application/jsonp", user_with()).status == 415);
+    for (const auto* other : {"application/jsonp", "application/merge-patch+json",
+                              "application/json; charset=latin1", "", "application/json, text/plain"}) {
+        CAPTURE(other);
+        CHECK(post(other, user_with()).status == 415);
+    }
+    const support::HttpHeaders twice{{"Authorization", "Bearer " + api.key()},
+                                     {"Content-Type", "application/json"},
+                                     {"Content-Type", "application/json"}};
+    CHECK(api.client().request("POST", users, user_with(), twice).status == 415);
+    const support::HttpHeaders packed{{"Authorization", "Bearer " + api.key()},
+                                      {"Content-Type", "application/json"},
+                                      {"Content-Encoding", "gzip"}};
+    CHECK(api.client().request("POST", users, user_with(), packed).status == 415);
     CHECK(post("application/json; charset=utf-8", user_with()).status == 201);
     CHECK(post("application/json", std::string(65 * 1024, ' ')).status == 413);
     CHECK(post("application/json", std::string(2'000'000, ' ')).status == 413);
-    CHECK(post("application/json", user_with({{"email", "\"b@example.com\""}})).status == 201);
+    CHECK(post("Application/JSON;charset=\"UTF-8\"", user_with({{"email", "\"b@example.com\""}})).status ==
+          201);
 }
 
 TEST_CASE("a target that leads nowhere is 404, 405 or 400") {
@@ -79,6 +135,21 @@ TEST_CASE("a target that leads nowhere is 404, 405 or 400") {
     CHECK(wrong.status == 405);
     CHECK(wrong.header("allow") == "POST");
     CHECK(text_at(wrong, "code") == "method_not_allowed");
+}
+
+TEST_CASE("a target or a head that is too long is refused") {
+    TestDatabase database;
+    Api api(database.url());
+    CHECK(api.call("GET", nobody + "?x=" + std::string(9000, 'a')).status == 414);
+    const auto with_headers = [&](int count, std::size_t size) {
+        support::HttpHeaders headers;
+        for (int i = 0; i < count; ++i)
+            headers.emplace_back("X-" + std::to_string(i), std::string(size, 'a'));
+        return api.client().request("GET", nobody, {}, headers).status;
+    };
+    CHECK(with_headers(50, 100) == 401);
+    CHECK(with_headers(101, 1) == 431);
+    CHECK(with_headers(2, 9000) == 431);
 }
 
 TEST_CASE("a sane request id is kept and any other is replaced") {

@@ -86,10 +86,11 @@ TEST_CASE("a rotated key works through its grace and its successor takes over wi
 
     for (const auto* part : {"  test  ", "  users:read  ", "  read=100000  "})
         CHECK(has(listed(database, new_key), part));
-    const auto lifetimes = database.connection().run(
-        {"lifetimes",
-         "SELECT extract(days FROM expires_at - created_at)::int FROM api_keys WHERE prefix = $1"},
-        prefix_of(new_key));
+    const auto lifetimes =
+        database.connection().run({"lifetimes",
+                                   "SELECT round(extract(epoch FROM expires_at - created_at) / 86400)::int "
+                                   "FROM api_keys WHERE prefix = $1"},
+                                  prefix_of(new_key));
     CHECK(lifetimes.front().get<int>(0) == 90);
 
     const auto last_key =

@@ -35,8 +35,7 @@ TEST_CASE("a new key is as its operator wrote it") {
 TEST_CASE("every wrong argument of a new key is named") {
     for (const auto* scopes : {"", "root", "users:read,", "users:read users:write"})
         CHECK(wrong_field({{"scopes", scopes}}) == "scopes");
-    for (const auto& name :
-         {std::string(), std::string(101, 'x'), std::string("a\nb"), std::string("\xFF")})
+    for (const auto& name : {std::string(), std::string(101, 'x'), std::string("a\nb"), std::string("\xFF")})
         CHECK(wrong_field({{"name", name}}) == "name");
     CHECK(wrong_field({{"name", "誕生日"}}).empty());
     for (const auto* expires : {"", "0", "0d", "90", "-1d", "90 d", "1w", "99999999999d", "36501d",
