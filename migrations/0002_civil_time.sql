@@ -71,15 +71,17 @@ CREATE FUNCTION kept_month_days(day date, leap_day text) RETURNS smallint[]
 $$;
 
 -- A yearly occasion is kept from the year after its date; a one-off on its date alone.
+CREATE FUNCTION has_begun(occasion date, one_off boolean, day date) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN one_off THEN occasion = day ELSE occasion < date_trunc('year', day::timestamp)::date END
+$$;
+
 -- PL/pgSQL, because the planner would not inline it and a cached expression is faster than an SQL function.
 CREATE FUNCTION falls_on(occasion date, one_off boolean, day date, leap_day text) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 BEGIN
-    IF one_off THEN
-        RETURN occasion = day;
-    END IF;
-    RETURN date_part('year', occasion) < date_part('year', day)
-       AND (month_day(occasion) = month_day(day)
+    RETURN has_begun(occasion, one_off, day)
+       AND (one_off OR month_day(occasion) = month_day(day)
             OR month_day(occasion) = 229 AND 229 = ANY (kept_month_days(day, leap_day)));
 END
 $$;

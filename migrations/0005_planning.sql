@@ -9,18 +9,17 @@ $$;
 
 -- A user's own offset in [0, spread), the same every year.
 CREATE FUNCTION spread_offset(user_id uuid, spread interval) RETURNS interval
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN spread = '0' THEN spread
         ELSE spread * (('x' || left(md5(user_id::text), 8))::bit(32)::bigint / 4294967296.0)
     END
 $$;
 
--- What was applied to reach the instant, as the message shows it: 'leap:feb28', 'gap:shift_forward', or both.
-CREATE FUNCTION applied_rules(occasion date, one_off boolean, day date, leap_day text, civil_rule text) RETURNS text
+-- What was applied to reach the instant, as the message shows it: 'leap:feb28', 'gap:shift_forward', or both. `kept`
+-- is the month and day of the occasion.
+CREATE FUNCTION applied_rules(kept smallint, day date, leap_day text, civil_rule text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT nullif(concat_ws(',',
-        CASE WHEN NOT one_off AND month_day(occasion) <> month_day(day) THEN 'leap:' || leap_day END,
-        civil_rule), '')
+    SELECT nullif(concat_ws(',', CASE WHEN kept <> month_day(day) THEN 'leap:' || leap_day END, civil_rule), '')
 $$;
 
 -- Inserts what these users are owed and the ledger lacks, up to `until`; returns how many rows. A row that a planner
@@ -40,7 +39,7 @@ BEGIN
                                               civil_rule, scheduled_send_time, due_at, created_at, updated_at)
         SELECT DISTINCT ON (t.name, wanted.day)
                uuid_v7(), u.id, t.name, wanted.day, u.plan_version, u.timezone,
-               applied_rules(o.date, o.one_off, wanted.day, t.leap_day, civil.rule), at.instant, at.instant, now, now
+               applied_rules(month_day(o.date), wanted.day, t.leap_day, civil.rule), at.instant, at.instant, now, now
         FROM occasions_of(u) AS o
         JOIN message_types t ON t.name = o.message_type
         CROSS JOIN LATERAL (SELECT greatest(u.plan_changed_at, t.created_at, now - t.catch_up) AS since) AS known
@@ -102,7 +101,7 @@ BEGIN
         LEFT JOIN users u ON u.id = p.user_id
         LEFT JOIN LATERAL (
             SELECT civil.instant + spread_offset(p.user_id, t.spread) AS instant,
-                   applied_rules(o.date, o.one_off, p.delivery_date, t.leap_day, civil.rule) AS rules
+                   applied_rules(month_day(o.date), p.delivery_date, t.leap_day, civil.rule) AS rules
             FROM occasions_of(u) AS o
             JOIN message_types t ON t.name = o.message_type
             CROSS JOIN LATERAL civil_time(p.delivery_date, t.send_at, u.timezone, t.gap_rule, t.fold_rule) AS civil
@@ -273,18 +272,67 @@ CREATE FUNCTION units_due(horizon interval)
     ORDER BY unit.day, f.timezone, f.message_type
 $$;
 
+-- By the key, so that the look-up has only one way to be planned.
+CREATE FUNCTION is_planned(of_user uuid, type text, day date) RETURNS boolean
+    LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM message_logs m
+                   WHERE m.idempotency_key = idempotency_key(of_user, type, day) AND m.delivery_date = day);
+END
+$$;
+
+-- Inserts the messages of up to `size` users of a unit, who keep `kept` and come after `after`; `last` of them is NULL
+-- when these were all there are.
+-- ON CONFLICT would look for every message before it inserts it. Only a change of a user can have planned a message
+-- before the planner, and only one less than plan_reach() ahead: so messages are looked for only after such a change,
+-- or always with `suspect_all`. Should one be there all the same, the unique key refuses the whole insert.
+CREATE FUNCTION plan_users(t message_types, zone text, day date, kept smallint, after uuid, size integer,
+                           suspect_all boolean, OUT planned integer, OUT last uuid)
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    now timestamptz := app_now();
+    civil record;
+    rules text;
+    suspect timestamptz;
+BEGIN
+    SELECT * INTO civil FROM civil_time(day, t.send_at, zone, t.gap_rule, t.fold_rule);
+    rules := applied_rules(kept, day, t.leap_day, civil.rule);
+    suspect := CASE WHEN suspect_all THEN '-infinity' ELSE civil.instant - plan_reach() END;
+
+    WITH chosen AS MATERIALIZED (
+        SELECT o.user_id, o.plan_version, o.plan_changed_at
+        FROM occasions o
+        WHERE o.message_type = t.name AND o.timezone = zone AND month_day(o.date) = kept AND o.reachable
+          AND has_begun(o.date, o.one_off, day) AND o.user_id > after
+        ORDER BY o.user_id
+        LIMIT size
+    ), inserted AS (
+        INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, timezone, civil_rule,
+                                  scheduled_send_time, due_at, created_at, updated_at)
+        SELECT DISTINCT ON (c.user_id)
+               uuid_v7(), c.user_id, t.name, day, c.plan_version, zone, rules, at.instant, at.instant, now, now
+        FROM chosen c
+        CROSS JOIN LATERAL (SELECT civil.instant + spread_offset(c.user_id, t.spread) AS instant) AS at
+        WHERE at.instant >= greatest(c.plan_changed_at, t.created_at)
+          AND (c.plan_changed_at < suspect OR NOT is_planned(c.user_id, t.name, day))
+        ORDER BY c.user_id
+        RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM inserted), (SELECT user_id FROM chosen OFFSET size - 1) INTO planned, last;
+END
+$$;
+
 -- Plans up to `size` users of one unit, in a transaction of the caller's; call again with the cursor that came back
 -- until `finished`. One planner at a time works on a type and zone. One that comes late, or before the days before
 -- this one are planned, has nothing to do: a later plan_runs row would hide the earlier days for ever.
 -- The cursor: which of the month-days kept on this day, and after which user.
 CREATE FUNCTION plan_chunk(type text, zone text, day date, size integer, planned_before integer,
                            INOUT kept smallint, INOUT after uuid, OUT planned integer, OUT finished boolean)
-    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+    LANGUAGE plpgsql AS $$
 DECLARE
     t message_types;
-    civil record;
     kept_days smallint[];
-    seen integer;
+    suspect_all boolean := false;
 BEGIN
     -- Rows and their plan_runs row are lost together or not at all, and then planned again: no need to wait for the
     -- disk. Whatever is published from them flushes them first.
@@ -297,43 +345,29 @@ BEGIN
         RETURN;
     END IF;
     SELECT * INTO t FROM message_types m WHERE m.name = type;
-    SELECT * INTO civil FROM civil_time(day, t.send_at, zone, t.gap_rule, t.fold_rule);
     kept_days := kept_month_days(day, t.leap_day);
     kept := coalesce(kept, kept_days[1]);
     after := coalesce(after, '00000000-0000-0000-0000-000000000000');
 
-    WITH chosen AS MATERIALIZED (
-        SELECT o.user_id, o.date, o.one_off, o.plan_version, o.plan_changed_at
-        FROM occasions o
-        WHERE o.message_type = type AND o.timezone = zone AND month_day(o.date) = kept AND o.reachable
-          AND falls_on(o.date, o.one_off, day, t.leap_day) AND o.user_id > after
-        ORDER BY o.user_id
-        LIMIT size
-    ), inserted AS (
-        INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, timezone, civil_rule,
-                                  scheduled_send_time, due_at, created_at, updated_at)
-        SELECT uuid_v7(), c.user_id, type, day, c.plan_version, zone,
-               applied_rules(c.date, c.one_off, day, t.leap_day, civil.rule), at.instant, at.instant,
-               clock.now, clock.now
-        FROM chosen c
-        CROSS JOIN (SELECT app_now() AS now) AS clock
-        CROSS JOIN LATERAL (SELECT civil.instant + spread_offset(c.user_id, t.spread) AS instant) AS at
-        WHERE at.instant >= greatest(c.plan_changed_at, t.created_at)
-        ORDER BY c.user_id
-        ON CONFLICT (idempotency_key, delivery_date) DO NOTHING
-        RETURNING 1
-    )
-    SELECT (SELECT count(*) FROM inserted), count(*), coalesce((array_agg(user_id ORDER BY user_id DESC))[1], after)
-    INTO planned, seen, after FROM chosen;
+    -- More than once only when a message is there that should not be, or comes at this very moment.
+    LOOP
+        BEGIN
+            SELECT u.planned, u.last INTO planned, after
+            FROM plan_users(t, zone, day, kept, after, size, suspect_all) AS u;
+            EXIT;
+        EXCEPTION WHEN unique_violation THEN
+            suspect_all := true;
+        END;
+    END LOOP;
 
-    IF seen = size THEN
+    IF after IS NOT NULL THEN
         finished := false;
     ELSIF kept <> kept_days[cardinality(kept_days)] THEN
         finished := false;
         kept := kept_days[cardinality(kept_days)];
-        after := NULL;
     ELSE
-        INSERT INTO plan_runs (message_type, timezone, delivery_date, rows) VALUES (type, zone, day, planned_before + planned);
+        INSERT INTO plan_runs (message_type, timezone, delivery_date, rows)
+        VALUES (type, zone, day, planned_before + planned);
     END IF;
 END
 $$;

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "tests/libcore/postgres/ledger.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/oracle/occasions.hpp"
 
 namespace {
@@ -240,6 +241,76 @@ TEST_CASE("two occasions of one type on one day make one message whatever the ch
                    "', 'RENEWAL', d FROM unnest('{2028-02-29,2024-02-29,2020-02-29}'::date[]) d");
     CHECK(ledger.plan(1) == 1);
     CHECK(ledger.message(user).date == 2028y / 2 / 29);
+}
+
+TEST_CASE("messages that a change made before the planner came are kept and none is made twice") {
+    Ledger ledger(at(2027y / 2 / 26, 12h));
+    const auto user = ledger.add(Ledger::born(1990y / 2 / 27));
+    REQUIRE(ledger.messages().size() == 1);
+    std::vector<domain::UserFields> people(3, Ledger::born(1990y / 2 / 27));
+    for (std::size_t i = 0; i < people.size(); ++i) people[i].email = std::to_string(i) + "@example.com";
+    ledger.add_unplanned(people, "2027-02-01T00:00Z");
+    int missing = 3;
+    SECTION("a change that is known to have made them") {}
+    SECTION("a replan that nothing tells of") {
+        ledger.rows("SELECT replan(ARRAY[id]) FROM users WHERE email = '1@example.com'");
+        missing = 2;
+    }
+    const auto before = ledger.message(user);
+
+    const int chunk_size = GENERATE(1, 2, 10'000);
+    CHECK(ledger.plan(chunk_size) == missing);
+
+    CHECK(ledger.messages().size() == 4);
+    CHECK(ledger.message(user).id == before.id);
+    CHECK(postgres::units_due(ledger.pool, 26h).empty());
+}
+
+TEST_CASE("planning reads the index of users and no user") {
+    Ledger ledger(at(2027y / 2 / 26, 12h));
+    std::vector<domain::UserFields> people(2'000, Ledger::born(1990y / 2 / 27));
+    for (std::size_t i = 0; i < people.size(); ++i) {
+        people[i].email = std::to_string(i) + "@example.com";
+        people[i].anniversary_date = 2020y / 2 / 27;
+    }
+    ledger.add_unplanned(people, "2027-02-01T00:00Z");
+    ledger.execute("VACUUM ANALYZE users");
+    const std::string fetched =
+        "SELECT coalesce(sum(idx_tup_fetch), 0)::bigint FROM pg_stat_user_indexes WHERE relname = 'users'";
+    ledger.rows("SELECT pg_stat_force_next_flush()");
+    const auto before = ledger.value<std::int64_t>(fetched);
+
+    CHECK(ledger.plan() == 4'000);
+
+    ledger.rows("SELECT pg_stat_force_next_flush()");
+    const std::string read =
+        "SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes WHERE indexrelname ~ "
+        "'^users_(birth|anni)'";
+    REQUIRE(support::eventually([&] { return ledger.value<std::int64_t>(read) >= 4'000; }));
+    CHECK(ledger.value<std::int64_t>(fetched) - before < 100);
+}
+
+TEST_CASE("a message is looked for by its key even by a session that knew the ledger empty") {
+    Ledger ledger(at(2027y / 2 / 26, 12h));
+    auto session = ledger.database.connection();
+    const postgres::Statement look{
+        "look", "SELECT is_planned('01890000-0000-7000-8000-000000000000', 'BIRTHDAY', '2027-02-27')"};
+    for (int i = 0; i < 10; ++i) CHECK_FALSE(session.run(look).front().get<bool>(0));
+    std::vector<domain::UserFields> people(3'000, Ledger::born(1990y / 2 / 27));
+    for (std::size_t i = 0; i < people.size(); ++i) people[i].email = std::to_string(i) + "@example.com";
+    ledger.add_unplanned(people, "2027-02-01T00:00Z");
+    REQUIRE(ledger.plan() == 3'000);
+
+    const postgres::Statement explain{
+        "explain",
+        "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF, FORMAT TEXT) "
+        "SELECT is_planned('01890000-0000-7000-8000-000000000000', 'BIRTHDAY', '2027-02-27')"};
+    std::string buffers;
+    for (const auto row : session.run(explain)) buffers += row.get<std::string>(0) + "\n";
+    CAPTURE(buffers);
+    const auto hit = buffers.find("shared hit=");
+    REQUIRE(hit != std::string::npos);
+    CHECK(std::stoi(buffers.substr(hit + 11)) < 10);  // pages; the ledger has hundreds
 }
 
 TEST_CASE("spread delays each user by the same amount every time and nobody is early") {
