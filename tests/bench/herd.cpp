@@ -34,6 +34,7 @@ constexpr postgres::Statement count_updates{"count_updates", R"(
 Herd::Herd(int messages) : connection_(patient_connection(database_)) {
     connection_.execute("SELECT set_clock('2027-03-15T08:59:00Z', 0)");
     add_unplanned_users(connection_, messages, "1990-03-15", {"UTC"});
+    use_zones(connection_, {"UTC"});
     postgres::Pool pool(service_pool(database_));
     int planned = 0;
     for (const postgres::Unit& unit : postgres::units_due(pool, 26h))

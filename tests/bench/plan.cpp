@@ -3,9 +3,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <iostream>
 #include <set>
+#include <thread>
 
 #include "libcore/postgres/plan_table.hpp"
 #include "libcore/postgres/zones_table.hpp"
@@ -40,43 +42,105 @@ std::vector<std::string> zones_in(postgres::Pool& pool) {
     return {zones.begin(), zones.end()};
 }
 
-/// Units of one kind, and what planning them took.
-struct Planned {
-    void add(postgres::Pool& pool, const postgres::Unit& unit) {
-        const auto start = Clock::now();
-        rows += postgres::plan_unit(pool, unit, users_per_chunk);
-        seconds += seconds_since(start);
-        ++units;
-    }
+struct Options {
+    int users = 200'000;
+    int one_in = 1;
+    int planners = 1;
+    int runs = 3;
+};
 
-    int rows = 0;
+/// Some units, and what planning them took.
+struct Planned {
+    std::atomic<int> rows = 0;
     int units = 0;
     double seconds = 0;
 };
 
-void run(int users, bench::Report& report) {
+void plan(postgres::Pool& pool, const std::vector<postgres::Unit>& units, int planners, Planned& planned) {
+    std::atomic<std::size_t> next = 0;
+    const auto start = Clock::now();
+    {
+        std::vector<std::jthread> threads;
+        for (int i = 0; i < planners; ++i) {
+            threads.emplace_back([&] {
+                for (auto n = next++; n < units.size(); n = next++)
+                    planned.rows += postgres::plan_unit(pool, units[n], users_per_chunk);
+            });
+        }
+    }
+    planned.seconds += seconds_since(start);
+    planned.units += static_cast<int>(units.size());
+}
+
+/// The birthday's units; those of the days before it, which must be planned first; the others.
+struct Work {
+    std::vector<postgres::Unit> before, full, after;
+};
+
+Work work_due(postgres::Pool& pool) {
+    Work work;
+    for (const auto& unit : postgres::units_due(pool, horizon)) {
+        const bool is_birthday = unit.message_type == "BIRTHDAY" && unit.delivery_date == birthday;
+        auto& units = is_birthday ? work.full : unit.delivery_date < birthday ? work.before : work.after;
+        units.push_back(unit);
+    }
+    return work;
+}
+
+/// What the server does from here on, for each of some rows.
+class Cost {
+public:
+    explicit Cost(postgres::Connection& connection) : connection_(connection) {}
+
+    void report(bench::Report& report, const std::string& of, int rows) {
+        report.add(of + "wal_bytes_per_row", double(bench::wal_position(connection_) - wal_) / rows, "B");
+        const std::chrono::duration<double, std::micro> time = processor_time() - time_;
+        report.add(of + "cpu_per_row", time.count() / rows, "us");
+    }
+
+private:
+    std::chrono::milliseconds processor_time() {
+        return bench::processor_time(bench::server_process(connection_));
+    }
+
+    postgres::Connection& connection_;
+    const std::int64_t wal_ = bench::wal_position(connection_);
+    const std::chrono::milliseconds time_ = processor_time();
+};
+
+double copy(postgres::Connection& connection, bench::Report& report) {
+    Cost cost(connection);
+    const auto start = Clock::now();
+    const int copies = connection.run(insert_copies).affected();
+    const double rate = copies / seconds_since(start);
+    cost.report(report, "bare_insert_", copies);
+    return rate;
+}
+
+void run(const Options& options, bench::Report& report) {
     const support::TestDatabase database;
     auto connection = bench::patient_connection(database);
     postgres::Pool pool(bench::service_pool(database));
+    const auto zones = zones_in(pool);
+    connection.execute("SELECT set_clock('2027-02-01T12:00:00Z', 0)");
+    bench::add_unplanned_users(connection, options.users, "1990-03-15", zones, options.one_in);
     // 09:00 on the day comes after the first of these moments everywhere, and within the horizon of the
     // second.
     connection.execute("SELECT set_clock('2027-03-14T12:00:00Z', 0)");
-    bench::add_unplanned_users(connection, users, "1990-03-15", zones_in(pool));
+    bench::use_zones(connection, zones);
     connection.execute("SELECT set_clock('2027-03-14T20:00:00Z', 0)");
     bench::settle(connection);
 
-    const auto units = postgres::units_due(pool, horizon);
+    const auto work = work_due(pool);
     Planned full;
     Planned empty;
-    for (const postgres::Unit& unit : units) {
-        const bool is_birthday = unit.message_type == "BIRTHDAY" && unit.delivery_date == birthday;
-        (is_birthday ? full : empty).add(pool, unit);
-    }
+    plan(pool, work.before, 1, empty);
+    Cost cost(connection);
+    plan(pool, work.full, options.planners, full);
+    cost.report(report, "", full.rows);
+    plan(pool, work.after, 1, empty);
     const double planned = full.rows / full.seconds;
-
-    const auto start = Clock::now();
-    const int copies = connection.run(insert_copies).affected();
-    const double bare = copies / seconds_since(start);
+    const double bare = copy(connection, report);
 
     std::vector<double> ticks;
     std::ptrdiff_t units_left = 0;
@@ -85,7 +149,7 @@ void run(int users, bench::Report& report) {
         units_left += std::ssize(postgres::units_due(pool, horizon));
         ticks.push_back(1000 * seconds_since(tick));
     }
-    report.count_fault("lost", users - full.rows - empty.rows);
+    report.count_fault("lost", options.users - full.rows - empty.rows);
     report.count_fault("units_left", units_left);
     report.add("rows_per_second", planned, "1/s");
     report.add("bare_insert_rows_per_second", bare, "1/s");
@@ -98,18 +162,23 @@ void run(int users, bench::Report& report) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-    int users = 200'000;
-    int runs = 3;
+    Options options;
     CLI::App app("A birthday of many users in every zone, planned", "bench-plan");
-    app.add_option("--users", users)->capture_default_str()->check(CLI::PositiveNumber);
-    app.add_option("--runs", runs)->capture_default_str()->check(CLI::PositiveNumber);
+    app.add_option("--users", options.users)->capture_default_str()->check(CLI::PositiveNumber);
+    app.add_option("--one-in", options.one_in, "of the users in the table has this birthday")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
+    app.add_option("--planners", options.planners, "at once")->capture_default_str()->check(CLI::Range(1, 4));
+    app.add_option("--runs", options.runs)->capture_default_str()->check(CLI::PositiveNumber);
     CLI11_PARSE(app, argc, argv);
 
     bench::Report report("plan");
     report.note(bench::machine_state());
     report.note(bench::durability());
-    report.note(std::to_string(users) + " users with the same birthday, spread over every zone");
-    for (int i = 0; i < runs; ++i) run(users, report);
+    report.note(std::to_string(options.users) + " users with the same birthday, one in " +
+                std::to_string(options.one_in) +
+                ", spread over every zone; planners: " + std::to_string(options.planners));
+    for (int i = 0; i < options.runs; ++i) run(options, report);
     return report.finish();
 } catch (const std::exception& error) {
     std::cerr << "bench-plan: " << error.what() << '\n';

@@ -16,10 +16,11 @@ constexpr postgres::Statement wal_bytes{"wal_bytes", "SELECT (pg_current_wal_lsn
 
 constexpr postgres::Statement add_users{"add_users", R"(
     INSERT INTO users (id, first_name, last_name, email, birthday_date, timezone)
-    SELECT uuid_v7(), 'Ada', 'Lovelace', 'recipient' || n || '@example.com', $2, ($3::text[])[1 + n % $4]
-    FROM generate_series(1, $1) AS n)"};
+    SELECT uuid_v7(), 'Ada', 'Lovelace', 'recipient' || n || '@example.com',
+           CASE WHEN n % $5::int = 0 THEN $2::date ELSE $2::date + 180 END, ($3::text[])[1 + n / $5::int % $4]
+    FROM generate_series(1, $1::int * $5::int) AS n)"};
 
-constexpr postgres::Statement use_zones{"use_zones",
+constexpr postgres::Statement add_zones{"add_zones",
                                         "INSERT INTO zones_in_use (timezone) SELECT unnest($1::text[])"};
 
 }  // namespace
@@ -42,11 +43,14 @@ std::string durability() {
 }
 
 void add_unplanned_users(postgres::Connection& connection, int count, const std::string& birthday,
-                         const std::vector<std::string>& zones) {
+                         const std::vector<std::string>& zones, int one_in) {
     connection.execute("ALTER TABLE users DISABLE TRIGGER plan_new_users");
-    connection.run(add_users, count, birthday, zones, static_cast<int>(zones.size()));
-    connection.run(use_zones, zones);
+    connection.run(add_users, count, birthday, zones, static_cast<int>(zones.size()), one_in);
     connection.execute("ALTER TABLE users ENABLE TRIGGER plan_new_users");
+}
+
+void use_zones(postgres::Connection& connection, const std::vector<std::string>& zones) {
+    connection.run(add_zones, zones);
 }
 
 void settle(postgres::Connection& connection) {

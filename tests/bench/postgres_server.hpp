@@ -21,9 +21,13 @@ postgres::PoolSettings service_pool(const support::TestDatabase& database);
 /// "fsync=on synchronous_commit=on …": whether the numbers are those of a durable server.
 std::string durability();
 
-/// Adds users born on this day, spread evenly over the zones, for whom nothing is planned yet.
+/// Adds users born on this day, spread evenly over the zones, for whom nothing is planned yet: every
+/// `one_in`-th of all that are added; the others' birthday is half a year away.
 void add_unplanned_users(postgres::Connection& connection, int count, const std::string& birthday,
-                         const std::vector<std::string>& zones);
+                         const std::vector<std::string>& zones, int one_in = 1);
+
+/// From now on the planner visits these zones.
+void use_zones(postgres::Connection& connection, const std::vector<std::string>& zones);
 
 /// Statistics up to date and the log of writes at a checkpoint, so that every run begins alike.
 void settle(postgres::Connection& connection);
