@@ -25,8 +25,11 @@ compile_quietly() {
 
 command_build() {
   local preset=${1:-release}
-  [[ $preset =~ ^(dev|release|asan|tsan)$ ]] || die "there is no preset '$preset': dev, release, asan, tsan"
+  [[ $preset =~ ^(dev|release|asan|tsan|fuzz)$ ]] || die "there is no preset '$preset': dev, release, asan, tsan, fuzz"
   install_packages
+  if [[ $preset == fuzz ]]; then
+    install_packages "${TEST_PACKAGES[@]}"
+  fi
   (compile "$preset")
   say "$(elapsed) built into build/$preset/bin"
 }

@@ -7,13 +7,13 @@ command_doctor() {
   [[ $(release VERSION_ID) == 12 ]] ||
     advice+=("Tidings is built and tested on Debian 12; elsewhere packages may be missing or differ")
 
-  mapfile -t missing < <(missing_packages)
+  mapfile -t missing < <(missing_packages "${PACKAGES[@]}" "${TEST_PACKAGES[@]}")
   if ((${#missing[@]} == 0)); then
-    finding packages "all ${#PACKAGES[@]} are there"
+    finding packages "all $((${#PACKAGES[@]} + ${#TEST_PACKAGES[@]})) are there"
     finding versions "$(versions)"
   else
     finding packages "missing: ${missing[*]}"
-    advice+=("./dev up installs the missing packages$( ((EUID == 0)) || echo ' (with sudo, or it prints the command)')")
+    advice+=("./dev packages installs them$( ((EUID == 0)) || echo ' (with sudo, or it prints the command)')")
   fi
 
   find_states

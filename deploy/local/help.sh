@@ -22,9 +22,11 @@ To see it and to trust it
                      Builds everything, starts an instance of its own on an empty database, and shows two days of
                      messages in two minutes, with a verdict. The instance stays for a look around.
   test [--long] [FILTER]
-                     Static checks, then all tests in release, AddressSanitizer and ThreadSanitizer builds, on servers
-                     of their own. FILTER is a suite (postgres_test) or a regular expression on test names. --long
-                     adds the system tests on instrumented services.
+                     Checks, ten seconds of each fuzz target, then all tests in release, AddressSanitizer and
+                     ThreadSanitizer builds, on servers of their own. FILTER is a suite (postgres_test) or a regular
+                     expression on test names. --long adds the system tests on instrumented services.
+  fuzz [TARGET] [SECONDS]
+                     Feeds the parsers of foreign bytes with whatever libFuzzer thinks of, a minute for each target.
   bench [NAME [ARGUMENT…] | --list]
                      Runs one benchmark, or all. Results: .dev/bench/NAME.json.
 
@@ -41,8 +43,9 @@ To work with it (on the instance `main` unless --instance says otherwise)
   reset [--yes]      Stops the instance and deletes its data.
 
 To build and to mend
-  build [PRESET]     dev, release (the default), asan or tsan, into build/PRESET.
-  packages           Installs the Debian packages that are missing, and keeps their services from starting.
+  build [PRESET]     dev, release (the default), asan, tsan or fuzz, into build/PRESET.
+  packages           Installs the Debian packages that are missing, also those of the tests, and keeps their services
+                     from starting.
   doctor             What this machine lacks, what runs, what to do.
   help [COMMAND]     This text.
 END

@@ -1,34 +1,42 @@
-# The Debian packages that building, running and testing need, and their installation. The servers among them are
-# wanted for their programs only: Debian's own copies must not start, now or at the next boot.
+# The Debian packages that Tidings needs, by what needs them, and their installation. The servers among them are wanted
+# for their programs only: Debian's own copies must not start, now or at the next boot.
 
-readonly PACKAGES=(
+# The build stage of deploy/docker/Dockerfile reads this list as well.
+readonly BUILD_PACKAGES=(
   g++ cmake ninja-build ccache mold pkg-config
   libpistache-dev libpq-dev librabbitmq-dev libboost1.81-dev libfmt-dev libspdlog-dev rapidjson-dev
   prometheus-cpp-dev catch2 libhowardhinnant-date-dev libcli11-dev libssl-dev
-  postgresql-15 rabbitmq-server redis-server
-  curl iproute2 procps shellcheck tzdata
 )
 
-readonly SERVER_PACKAGES=(postgresql-15 rabbitmq-server redis-server)
+readonly RUN_PACKAGES=(postgresql-15 rabbitmq-server redis-server curl iproute2 procps tzdata)
+
+# What only ./dev test and ./dev fuzz use.
+readonly TEST_PACKAGES=(shellcheck clang-14 libclang-rt-14-dev docker-compose nginx openssl python3)
+
+readonly PACKAGES=("${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}")
+
+readonly SERVER_PACKAGES=(postgresql-15 rabbitmq-server redis-server nginx)
 
 readonly START_POLICY=/usr/sbin/policy-rc.d
 
+# missing_packages PACKAGE…
 missing_packages() {
   local installed
   # shellcheck disable=SC2016 # the format is dpkg-query's
-  installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${PACKAGES[@]}" 2>/dev/null |
+  installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
     awk '$2 == "installed" { print $1 }' || true)
-  printf '%s\n' "${PACKAGES[@]}" | grep -vxF -f <(echo "$installed") || true
+  printf '%s\n' "$@" | grep -vxF -f <(echo "$installed") || true
 }
 
+# install_packages [PACKAGE…]: what every command needs, and these.
 install_packages() {
   local missing
-  mapfile -t missing < <(missing_packages)
+  mapfile -t missing < <(missing_packages "${PACKAGES[@]}" "$@")
   ((${#missing[@]} > 0)) || return 0
   if ((EUID == 0)); then
     apt_install "${missing[@]}"
   elif sudo -n true 2>/dev/null; then
-    sudo -n "$ROOT/dev" packages
+    sudo -n "$ROOT/dev" packages "${missing[@]}"
   else
     complain "These Debian packages are missing, and installing them needs root:"
     complain "  sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing[*]}"
@@ -36,7 +44,13 @@ install_packages() {
   fi
 }
 
-command_packages() { install_packages; }
+# packages [PACKAGE…]: these, or all.
+command_packages() {
+  if (($# == 0)); then
+    set -- "${TEST_PACKAGES[@]}"
+  fi
+  install_packages "$@"
+}
 
 # In a subshell, so that its EXIT trap undoes the policy however the installation ends.
 apt_install() (

@@ -19,7 +19,7 @@ command_test() {
       *) filter=$1 && shift ;;
     esac
   done
-  install_packages
+  install_packages "${TEST_PACKAGES[@]}"
   use_instance "${CHOSEN_INSTANCE:-test}"
   trap end_tests EXIT
   open_instance # its lock is held to the end: `down` leaves a running test alone
@@ -30,6 +30,7 @@ command_test() {
   run_checks "$filter"
   choose_suites "$filter" "$when"
   build_suites
+  fuzz_briefly "$filter"
   start_servers
   run_suites "$filter"
 }
@@ -71,6 +72,24 @@ build_suites() {
       BUILT+="$build "
     else
       count_failure "the build '$build'"
+    fi
+  done
+}
+
+# Each fuzz target is a test, named `fuzz: TARGET`.
+fuzz_briefly() {
+  local target chosen=()
+  for target in $(fuzz_targets); do
+    [[ ! "fuzz: $target" =~ $1 ]] || chosen+=("$target")
+  done
+  ((${#chosen[@]} > 0)) || return 0
+  compile_quietly fuzz fuzz || { count_failure "the build 'fuzz'" && return; }
+  run_fuzzers 10 "${chosen[@]}"
+  for target in "${chosen[@]}"; do
+    if report_fuzzer "$target"; then
+      ((++PASSED))
+    else
+      count_failure "fuzz: $target"
     fi
   done
 }

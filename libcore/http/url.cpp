@@ -30,6 +30,7 @@ bool take_scheme(std::string_view& text, std::string_view scheme) {
 
 bool is_ipv6(const std::string& text) {
     in6_addr address{};
+    if (text.find('\0') != std::string::npos) return false;  // inet_pton would stop there
     return inet_pton(AF_INET6, text.c_str(), &address) == 1;
 }
 

@@ -81,16 +81,16 @@ UserInput decode_user(const Value& body, UserFields base) {
         input.errors.push_back({"wrong_type", "", "must be a JSON object"});
         return input;
     }
-    for (const auto& [key, value] : *members) {
+    for (const auto& member : *members) {
         const auto field =
-            std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.name == key; });
+            std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.name == member.key; });
         if (field == fields.end()) {
-            input.errors.push_back({"unknown_field", key, "is not a field of a user"});
+            input.errors.push_back({"unknown_field", member.key, "is not a field of a user"});
             continue;
         }
         const auto fault =
-            std::visit([&](auto member) { return read(value, input.fields.*member); }, field->target);
-        if (fault) input.errors.push_back({fault->code, key, fault->text});
+            std::visit([&](auto target) { return read(member.value, input.fields.*target); }, field->target);
+        if (fault) input.errors.push_back({fault->code, member.key, fault->text});
     }
     return input;
 }

@@ -24,11 +24,11 @@ public:
     };
 
     Value() = default;
-    explicit Value(bool boolean) : content_(boolean) {}
-    explicit Value(Number number) : content_(std::move(number)) {}
-    explicit Value(std::string string) : content_(std::move(string)) {}
-    explicit Value(Array array) : content_(std::move(array)) {}
-    explicit Value(Object object) : content_(std::move(object)) {}
+    explicit Value(bool boolean);
+    explicit Value(Number number);
+    explicit Value(std::string string);
+    explicit Value(Array array);
+    explicit Value(Object object);
 
     bool is_null() const { return std::holds_alternative<std::monostate>(content_); }
     const bool* boolean() const { return std::get_if<bool>(&content_); }
@@ -53,5 +53,12 @@ struct Member {
     std::string key;
     Value value;
 };
+
+// Here, because they need to know what a Member is.
+inline Value::Value(bool boolean) : content_(boolean) {}
+inline Value::Value(Number number) : content_(std::move(number)) {}
+inline Value::Value(std::string string) : content_(std::move(string)) {}
+inline Value::Value(Array array) : content_(std::move(array)) {}
+inline Value::Value(Object object) : content_(std::move(object)) {}
 
 }  // namespace json

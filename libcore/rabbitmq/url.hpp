@@ -18,8 +18,8 @@ struct Url {
 };
 
 /// `amqp://user:password@host:port/vhost` or `amqps://…`; user, password and virtual host are
-/// percent-decoded, and an absent or empty virtual host is `/`. Throws BrokerError, without repeating the
-/// text, for anything else.
+/// percent-decoded (escapes of ASCII only: librabbitmq refuses others), and an absent or empty virtual host
+/// is `/`. Throws BrokerError, without repeating the text, for anything else.
 Url parse_url(const std::string& text);
 
 }  // namespace rabbitmq

@@ -41,6 +41,7 @@ TEST_CASE("what is not a base URL is refused") {
         CAPTURE(text);
         CHECK_FALSE(parse_url(text));
     }
+    CHECK_FALSE(parse_url(std::string_view("http://[::1\0]", 13)));
 }
 
 TEST_CASE("the Host header names the port only when it is not the default") {
