@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "libcore/postgres/migrator.hpp"
+#include "libcore/runtime/health.hpp"
 #include "services/api/key_commands.hpp"
 
 namespace api {
@@ -41,6 +42,7 @@ runtime::Program program(const Settings& settings) {
                              "Bring the database to this program's schema.",
                              {{"status", "Only show what is applied and what is pending", Option::flag}},
                              [&](const Arguments& arguments) { return migrate(settings, arguments); }});
+    program.commands.push_back(runtime::health_command(settings.ops));
     return program;
 }
 

@@ -7,6 +7,7 @@
 #include "libcore/domain/pause.hpp"
 #include "libcore/postgres/dispatch_table.hpp"
 #include "libcore/postgres/pause_table.hpp"
+#include "libcore/runtime/health.hpp"
 
 namespace scheduler {
 
@@ -94,6 +95,7 @@ std::vector<runtime::Command> commands(const Settings& settings) {
          "Show whether deliveries are paused, and what waits.",
          {},
          [&](const Arguments&) { return show_status(settings); }},
+        runtime::health_command(settings.ops),
     };
 }
 

@@ -1,4 +1,4 @@
-// The emergency stop from a shell, for when the API is down: pause, resume, pause-status.
+// The emergency stop from a shell, for when the API is down: pause, resume, pause-status; and health.
 #pragma once
 
 #include <vector>

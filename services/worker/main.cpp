@@ -2,6 +2,7 @@
 // outcomes.
 
 #include "libcore/runtime/command_line.hpp"
+#include "libcore/runtime/health.hpp"
 #include "libcore/runtime/log.hpp"
 #include "libcore/runtime/loops.hpp"
 #include "libcore/runtime/ops_server.hpp"
@@ -48,7 +49,7 @@ int main(int argc, char** argv) {
     const worker::Settings settings = worker::read_settings(environment);
     const runtime::Program program{.name = "worker-svc",
                                    .summary = "Delivers messages to the e-mail provider.",
-                                   .commands = {},
+                                   .commands = {runtime::health_command(settings.ops)},
                                    .log = settings.log,
                                    .serve = [&] { return serve(settings); }};
     return runtime::run(argc, argv, program, environment);
