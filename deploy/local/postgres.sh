@@ -3,18 +3,11 @@
 
 readonly POSTGRES_BIN=/usr/lib/postgresql/15/bin
 
-readonly POSTGRES_SETTINGS=(
-  fsync=on full_page_writes=on synchronous_commit=on
-  shared_buffers=256MB effective_cache_size=1GB work_mem=4MB maintenance_work_mem=64MB
-  wal_compression=on wal_buffers=16MB max_wal_size=4GB min_wal_size=512MB
-  checkpoint_timeout=15min checkpoint_completion_target=0.9
-  max_connections=200 jit=off random_page_cost=1.1
-  shared_preload_libraries=pg_stat_statements pg_stat_statements.track=top
-  timezone=UTC log_timezone=UTC log_line_prefix='%m [%p] %a '
-)
+# The settings that are shipped, with port and addresses of our own on top.
+readonly POSTGRES_SETTINGS=$ROOT/deploy/docker/postgresql.conf
 
 start_postgres() {
-  local data=$STATE/postgres setting arguments=()
+  local data=$STATE/postgres settings
   if [[ ! -d $data ]]; then
     rm -rf "$data.new"
     make_secret "$STATE/postgres_password"
@@ -24,11 +17,12 @@ start_postgres() {
     mv "$data.new" "$data"
   fi
   is_running postgres || clear_stale_postgres_lock "$data"
-  for setting in "${POSTGRES_SETTINGS[@]}" "port=${PORT[postgres]}" listen_addresses=127.0.0.1 \
-    "unix_socket_directories=$SOCKETS"; do
-    arguments+=("--$setting")
-  done
-  daemon postgres "$POSTGRES_BIN/postgres" -D "$data" "${arguments[@]}"
+  # Its name tells the contents: changed settings are another command line, and so another daemon. Those of before go.
+  settings=$STATE/postgresql-$(sha256sum "$POSTGRES_SETTINGS" | cut -c 1-8).conf
+  [[ -e $settings ]] || rm -f "$STATE"/postgresql-*.conf
+  install -m 644 "$POSTGRES_SETTINGS" "$settings"
+  daemon postgres "$POSTGRES_BIN/postgres" -D "$data" "--config_file=$settings" "--port=${PORT[postgres]}" \
+    --listen_addresses=127.0.0.1 "--unix_socket_directories=$SOCKETS"
   await postgres 60 sql postgres 'SELECT 1'
 }
 

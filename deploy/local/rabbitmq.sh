@@ -36,13 +36,9 @@ configure_rabbitmq() {
   password=$(random_secret)
   as_user mkdir -m 700 "$home"
   (umask 077 && random_secret >"$home/.erlang.cookie" && echo '[].' >"$home/enabled_plugins" &&
-    echo "$password" >"$home/password" && cat >"$home/rabbitmq.conf") <<END
+    echo "$password" >"$home/password" && cat "$ROOT/deploy/docker/rabbitmq.conf" - >"$home/rabbitmq.conf") <<END
 default_user = tidings
 default_pass = $password
-heartbeat = 60
-vm_memory_high_watermark.absolute = 1GiB
-disk_free_limit.absolute = 500MB
-log.console.level = info
 END
   chmod 400 "$home/.erlang.cookie"
   chown -R "$RUN_AS:" "$home"
