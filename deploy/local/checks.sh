@@ -11,22 +11,23 @@ check_pure_domain  libcore/domain does no input or output and knows no thread
 END
 }
 
-# run_checks FILTER: a check writes what it objects to; silence is a pass.
+# run_checks LIST FILTER [RUNNER]: those that the function LIST names, each a command, or the argument of RUNNER. A check
+# writes what it objects to; silence is a pass.
 run_checks() {
   local check title found
   while read -r check title; do
-    [[ "check: $title" =~ $1 ]] || continue
-    found=$(cd "$ROOT" && "$check" </dev/null 2>&1) || true
+    [[ "check: $title" =~ $2 ]] || continue
+    found=$(cd "$ROOT" && ${3:+"$3"} "$check" </dev/null 2>&1) || true
     if [[ -z $found ]]; then
       ((++PASSED))
     else
       count_failure "check: $title"
       say "$found"
     fi
-  done < <(checks)
+  done < <("$1")
 }
 
-check_shellcheck() { shellcheck dev .ci/run deploy/local/*.sh; }
+check_shellcheck() { shellcheck dev .ci/run deploy/*/*.sh; }
 
 # g++ 12 miscompiles `if (co_await …)`, `c ? co_await a() : …`, and temporaries of a lambda or an aggregate inside an
 # awaited call. So a statement begins with co_await, or assigns or returns it, and has no brace before its end.

@@ -1,5 +1,5 @@
-# test: static checks, then every suite of suites.sh against servers of its own. A build that fails, a suite without
-# tests and a test that did not run are failures; the last line is "N passed, N failed".
+# test: checks, ten seconds of each fuzz target, then every suite of suites.sh against servers of its own. A build that
+# fails, a suite without tests and a test that did not run are failures; the last line is "N passed, N failed".
 
 readonly SANITIZER_OPTIONS=(
   ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1
@@ -27,11 +27,12 @@ command_test() {
   rm -rf "$RESULTS"
   mkdir -p "$RESULTS"
 
-  run_checks "$filter"
+  run_checks checks "$filter"
   choose_suites "$filter" "$when"
   build_suites
   fuzz_briefly "$filter"
   start_servers
+  [[ $BUILT != *' release '* ]] || run_checks shipping_checks "$filter" check_shipped
   run_suites "$filter"
 }
 
@@ -40,6 +41,7 @@ end_tests() {
   local status=$?
   trap - EXIT
   end_jobs
+  stop "${REHEARSAL[@]}"
   stop_servers
   rm -rf "$SOCKETS"
   ((status == 0)) || count_failure "./dev test itself (status $status)"
