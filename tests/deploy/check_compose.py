@@ -37,9 +37,9 @@ def settings_are_known():
             seen.add(program_of(service))
             _, errors, settings = config(program_of(service), with_readable_secrets(environment))
             yield from (f"{name}: {error}" for error in errors)
-            for variable in environment:
-                origin, _ = settings.get(re.sub("_FILE$", "", variable), settings.get(variable, ("default", "")))
-                if origin == "default":
+            for variable, value in environment.items():
+                setting = settings.get(re.sub("_FILE$", "", variable), settings.get(variable))
+                if setting is None or (value and setting[0] == "default"):
                     yield f"{name}: {program_of(service)} does not read {variable}"
     yield from (f"no service runs {program}" for program in set(PROGRAMS) - seen)
 
