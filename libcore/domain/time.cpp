@@ -9,7 +9,9 @@ namespace domain {
 
 namespace {
 
+/// At most nine, which an int can hold.
 std::optional<int> digits(std::string_view text) {
+    if (text.size() > 9) return std::nullopt;
     int number = 0;
     for (const char c : text) {
         if (c < '0' || c > '9') return std::nullopt;
@@ -94,7 +96,11 @@ std::optional<Instant> parse_instant(std::string_view text) {
     }
     const auto offset = utc_offset(text);
     if (!date || !time || !offset) return std::nullopt;
-    return sys_days(*date) + *time + microseconds(fraction) - *offset;
+    const Instant instant = sys_days(*date) + *time + microseconds(fraction) - *offset;
+    // The offset may lead out of the years that can be written.
+    const auto year = Date(floor<days>(instant)).year();
+    if (year < std::chrono::year(1) || year > std::chrono::year(9999)) return std::nullopt;
+    return instant;
 }
 
 }  // namespace domain

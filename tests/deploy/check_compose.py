@@ -67,6 +67,8 @@ def ports_agree():
             yield f"{protocol}.conf listens on {listens}, which is not the port that is published"
         if f"/{listens}" not in services["edge"]["healthcheck"]["test"][-1]:
             yield f"the health check of edge does not ask port {listens}"
+    if services["api"]["environment"]["TRUSTED_PROXIES"] != services["edge"]["networks"]["edge"]["ipv4_address"]:
+        yield "the API does not trust the address of the edge"
     sink = compose(demo=True)["services"]["worker"]["environment"]["PROVIDER_URL"]
     if sink != "http://sink:" + services["sink"]["command"][services["sink"]["command"].index("--port") + 1]:
         yield f"the demo's provider {sink} is not the sink"

@@ -1,6 +1,8 @@
 // The Authorization header: only the very key opens, and only with the case of its scheme left free.
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "services/api/api_key.hpp"
 #include "tests/fuzz/fuzz.hpp"
@@ -24,12 +26,21 @@ bool is_the_key(std::string header) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    static const std::vector<postgres::ApiKey> keys{
-        {.name = "other", .prefix = "ffffffffffff", .secret_sha256 = std::string(64, 'f'), .scopes = {}},
-        {.name = "key", .prefix = prefix, .secret_sha256 = digest, .scopes = {"users:read"}}};
+    static const auto key_with = [](const std::string& of_prefix, const std::string& hash) {
+        postgres::ApiKey row;
+        row.prefix = of_prefix;
+        row.secret_sha256 = hash;
+        return api::live_key(std::move(row), {});
+    };
+    static const std::vector<api::LiveKey> keys{key_with("ffffffffffff", std::string(64, 'f')),
+                                                key_with(prefix, digest)};
     const auto header = fuzz::text_of(data, size);
-    const auto* const key = api::authenticate(header, keys);
+    const auto* const key = api::authenticate(header, keys, {});
     MUST_HOLD((key != nullptr) == is_the_key(std::string(header)));
-    MUST_HOLD(key == nullptr || key->name == "key");
+    MUST_HOLD(key == nullptr || key == &keys.back());
+
+    static std::vector<api::LiveKey> ended = keys;
+    for (auto& old : ended) old.ends_at = api::LiveKey::Clock::time_point{};
+    MUST_HOLD(api::authenticate(header, ended, {}) == nullptr);
     return 0;
 }

@@ -33,6 +33,9 @@ TEST_CASE("instants are read in any zone and in one form only") {
     CHECK(parse_instant("2027-02-28T10:30:00+01:30") == nine);
     CHECK(parse_instant("2027-02-27T21:00:00.25-12:00") == nine + 250ms);
     CHECK(parse_instant("2027-02-28T09:00:00.000001Z") == nine + 1us);
+    CHECK_FALSE(parse_instant("2027-02-28T09:00:00.0000000000Z"));
+    CHECK_FALSE(parse_instant("0001-01-01T00:00:00+14:00"));
+    CHECK_FALSE(parse_instant("9999-12-31T23:59:59-14:00"));
     for (const char* wrong : {"", "2027-02-28", "2027-02-28T09:00:00", "2027-02-28 09:00:00Z",
                               "2027-02-29T09:00:00Z", "2027-02-28T24:00:00Z", "2027-02-28T09:60:00Z",
                               "2027-02-28T09:00:60Z", "2027-02-28T09:00:00.Z", "2027-02-28T09:00:00.1234567Z",

@@ -35,9 +35,9 @@ TEST_CASE("amqps means TLS on its own port") {
 }
 
 TEST_CASE("a text that is no broker URL is refused without repeating it") {
-    for (const auto* text :
-         {"", "http://u:secret@broker", "amqp://u:secret@broker:port", "amqp://u:secret@broker:70000",
-          "amqp://u:secret%zz@broker", "u:secret@broker"}) {
+    for (const auto* text : {"", "http://u:secret@broker", "amqp://u:secret@broker:port",
+                             "amqp://u:secret@broker:70000", "amqp://u:secret%zz@broker", "u:secret@broker",
+                             "amqp://u:secret%00x@broker", "amqp://u:secret@[]"}) {
         CAPTURE(text);
         try {
             parse_url(text);
