@@ -5,6 +5,7 @@ checks() {
 check_shellcheck   every script passes shellcheck
 check_co_await     every co_await stands alone in its statement
 check_parser       untrusted JSON goes through the one front door of libcore/json
+check_pistache     of Pistache only its reactor is used
 check_sql          SQL stands in libcore/postgres and migrations only
 check_suites       every suite of tests/CMakeLists.txt is run
 check_pure_domain  libcore/domain does no input or output and knows no thread
@@ -47,6 +48,12 @@ check_co_await() {
 check_parser() {
   sources libcore services | xargs -r grep -nE 'Document[[:space:]]+[a-z_]+;|\.Parse(Insitu)?(<|\()|ParseStream' |
     grep -v '^libcore/json/parser\.cpp:'
+}
+
+# What it does wrong behind these cannot be repaired from our side.
+check_pistache() {
+  sources libcore services | xargs -r grep -nE \
+    'Rest::|pistache/router|serveFile|ResponseStream|ResponseWriter[^)]|timeoutAfter|useSSL|Pistache::Http::Client'
 }
 
 check_sql() {

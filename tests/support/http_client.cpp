@@ -78,6 +78,10 @@ void HttpClient::send(std::string_view bytes) {
     }
 }
 
+void HttpClient::finish_sending() const {
+    ::shutdown(socket_, SHUT_WR);
+}
+
 HttpReply HttpClient::receive(std::string_view method) {
     auto end_of_head = buffer_.find("\r\n\r\n");
     while (end_of_head == std::string::npos) {

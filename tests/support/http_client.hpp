@@ -35,8 +35,11 @@ public:
     HttpReply request(std::string_view method, std::string_view target, std::string_view body = {},
                       const HttpHeaders& headers = {});
 
-    /// Sends these bytes as they are.
+    /// Sends these bytes as they are; none only opens the connection.
     void send(std::string_view bytes);
+
+    /// Tells the server that no more bytes will come; replies can still be received.
+    void finish_sending() const;
 
     /// Reads one reply to a request of the given method.
     HttpReply receive(std::string_view method = "GET");
