@@ -5,25 +5,9 @@
 #include <optional>
 #include <thread>
 
-#include "tests/support/http_client.hpp"
-#include "tests/support/system/system.hpp"
-#include "tests/support/tcp_gate.hpp"
+#include "tests/services/drill.hpp"
 
-namespace {
-
-using namespace std::chrono_literals;
-using domain::Status;
-using support::Comparison;
-using support::Environment;
-using support::eventually;
-using support::metric;
-using support::System;
-using support::TcpGate;
-
-const std::string nine = "2027-03-10T09:00:00Z";
-const std::string nothing_to_claim = R"(hints_total{result="nothing_to_claim"})";
-
-}  // namespace
+using namespace drill;
 
 TEST_CASE("a scheduler killed after the publish and before its COMMIT loses nothing (H06)") {
     System system(System::Provider::naive);

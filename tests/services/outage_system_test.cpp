@@ -4,23 +4,11 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 
-#include "tests/support/http_client.hpp"
-#include "tests/support/system/system.hpp"
-#include "tests/support/tcp_gate.hpp"
+#include "tests/services/drill.hpp"
+
+using namespace drill;
 
 namespace {
-
-using namespace std::chrono_literals;
-using domain::Status;
-using support::Comparison;
-using support::Environment;
-using support::eventually;
-using support::metric;
-using support::System;
-using support::TcpGate;
-
-const std::string nine = "2027-03-10T09:00:00Z";
-const std::string nothing_to_claim = R"(hints_total{result="nothing_to_claim"})";
 
 // AddressSanitizer keeps what is freed.
 #ifdef __SANITIZE_ADDRESS__
