@@ -134,7 +134,8 @@ Answer Application::answer(Visit& visit) {
     const auto& found = std::get<Match>(visit.target);
     const auto query = Query::read(visit.request.query, found.route->parameters);
     if (!query) return problem_of(query.errors());
-    return found.route->handler({visit.request, pool_, *reference, *query, found.id, visit.actor});
+    return found.route->handler(
+        {visit.request, pool_, *reference, *query, found.id, visit.actor, found.name});
 }
 
 /// Why the door stays closed.

@@ -24,6 +24,7 @@ struct Call {
     const Query& query;
     domain::Uuid id;         ///< of the path, where the route has one
     std::string_view actor;  ///< whose key it is, for the audit log
+    std::string_view name;   ///< of the path, where the route has one
 };
 
 using Answer = std::variant<runtime::Reply, json::Problem>;
@@ -41,6 +42,8 @@ extern const std::array<Parameter, 3> message_list_parameters;
 Answer get_pause(const Call& call);
 Answer pause_deliveries(const Call& call);
 Answer resume_deliveries(const Call& call);
+Answer send_test(const Call& call);
+Answer get_test_send(const Call& call);
 
 /// The JSON of a request, or why it has none.
 std::variant<json::Value, json::Problem> read_body(const runtime::Request& request);

@@ -1,5 +1,6 @@
 #include "services/api/routes.hpp"
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -9,7 +10,7 @@ namespace api {
 
 namespace {
 
-constexpr std::array<Route, 9> table = {{
+constexpr std::array<Route, 11> table = {{
     {"POST", "/api/v1/users", "users:write", create_user},
     {"GET", "/api/v1/users/{id}", "users:read", get_user},
     {"PUT", "/api/v1/users/{id}", "users:write", replace_user},
@@ -19,11 +20,23 @@ constexpr std::array<Route, 9> table = {{
     {"GET", "/api/v1/pause", "admin", get_pause},
     {"POST", "/api/v1/pause", "admin", pause_deliveries},
     {"POST", "/api/v1/resume", "admin", resume_deliveries},
+    {"POST", "/api/v1/message-types/{name}/test-send", "admin", send_test},
+    {"GET", "/api/v1/test-sends/{id}", "admin", get_test_send},
 }};
 
-/// The UUID in the path (all zero where the pattern has none), or nothing when the path is another.
-std::optional<domain::Uuid> fit(std::string_view pattern, const std::vector<std::string>& segments) {
-    domain::Uuid id;
+/// As message_types wants it.
+bool is_type_name(std::string_view text) {
+    const auto may_follow = [](char c) {
+        return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    };
+    return !text.empty() && text.size() <= 40 && text.front() >= 'A' && text.front() <= 'Z' &&
+           std::all_of(text.begin(), text.end(), may_follow);
+}
+
+/// The route with what the path says in place of its braces, or nothing when the path is another.
+std::optional<Match> fit(const Route& route, const std::vector<std::string>& segments) {
+    Match match{&route};
+    auto pattern = route.pattern;
     for (const auto& segment : segments) {
         if (pattern.empty()) return std::nullopt;
         pattern.remove_prefix(1);  // the slash
@@ -32,12 +45,15 @@ std::optional<domain::Uuid> fit(std::string_view pattern, const std::vector<std:
         if (expected == "{id}") {
             const auto parsed = domain::parse_uuid(segment);
             if (!parsed) return std::nullopt;
-            id = *parsed;
+            match.id = *parsed;
+        } else if (expected == "{name}") {
+            if (!is_type_name(segment)) return std::nullopt;
+            match.name = segment;
         } else if (expected != segment) {
             return std::nullopt;
         }
     }
-    return pattern.empty() ? std::optional(id) : std::nullopt;
+    return pattern.empty() ? std::optional(std::move(match)) : std::nullopt;
 }
 
 }  // namespace
@@ -51,9 +67,9 @@ std::variant<Match, NoMatch> match(std::string_view method, std::string_view pat
     if (!segments) return NoMatch{400};
     NoMatch none{404};
     for (const auto& route : table) {
-        const auto id = fit(route.pattern, *segments);
-        if (!id) continue;
-        if (route.method == method) return Match{&route, *id};
+        auto fitting = fit(route, *segments);
+        if (!fitting) continue;
+        if (route.method == method) return std::move(*fitting);
         none.status = 405;
         none.allow += (none.allow.empty() ? "" : ", ") + std::string(route.method);
         if (route.method == "GET") none.allow += ", HEAD";

@@ -14,7 +14,7 @@ namespace api {
 
 struct Route {
     std::string_view method;
-    std::string_view pattern;  ///< "{id}" stands for a UUID
+    std::string_view pattern;  ///< "{id}" stands for a UUID, "{name}" for a message type's name
     std::string_view scope;    ///< what a key must allow
     Handler handler;
     std::span<const Parameter> parameters = {};  ///< that its query may have
@@ -25,6 +25,7 @@ std::span<const Route> routes();
 struct Match {
     const Route* route;
     domain::Uuid id{};
+    std::string name = {};
 };
 
 /// The route, or why there is none: 400, 404, or 405 with the value of its Allow header.

@@ -188,7 +188,8 @@ Lanes::Decision Lanes::decide(const Job& job) {
 }
 
 http::Request Lanes::request_for(const Job& job) const {
-    return make_request(job.message, provider_.url.path, provider_.token);
+    const postgres::Claimed& message = job.message;
+    return make_request({message.recipient_email, message.content, message.idempotency_key}, provider_);
 }
 
 void Lanes::answered(Job job, const http::Answer& raw, Clock::time_point sent_at) {

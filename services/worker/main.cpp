@@ -6,6 +6,7 @@
 #include "libcore/runtime/log.hpp"
 #include "libcore/runtime/loops.hpp"
 #include "libcore/runtime/ops_server.hpp"
+#include "libcore/runtime/periodic.hpp"
 #include "libcore/runtime/stop_signal.hpp"
 #include "libcore/service/broker.hpp"
 #include "libcore/service/database.hpp"
@@ -13,6 +14,7 @@
 #include "libcore/service/start_up.hpp"
 #include "services/worker/pipeline.hpp"
 #include "services/worker/settings.hpp"
+#include "services/worker/test_sender.hpp"
 
 namespace {
 
@@ -32,12 +34,15 @@ int serve(worker::Settings settings) {
     if (!service::wait_for_database(pool, settings.app_env, stop.token())) return runtime::exit_ok;
 
     worker::Pipeline pipeline(settings, pool, loops);
+    worker::TestSender test_sender(settings, pool, registry);
+    runtime::Periodic testing("test_sender", loops, [&] { return test_sender.run_once(); });
     const service::PauseWatch pause_watch(pool, pause, loops,
                                           [&](auto seen_at) { pipeline.recall(seen_at); });
     ops.started();
     runtime::log::info("delivering", {{"lanes", settings.lanes}});
 
     stop.wait();
+    testing.stop();
     pipeline.stop();
     return runtime::exit_ok;
 }

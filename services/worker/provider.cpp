@@ -20,17 +20,13 @@ bool says_failure(const std::string& body) {
 
 }  // namespace
 
-http::Request make_request(const postgres::Claimed& message, const std::string& path,
-                           const std::string& token) {
+http::Request make_request(const Letter& letter, const ProviderSettings& provider) {
     json::Writer body;
-    body.begin_object()
-        .member("email", message.recipient_email)
-        .member("message", message.content)
-        .end_object();
-    return {.target = path + "/send-email",
+    body.begin_object().member("email", letter.email).member("message", letter.content).end_object();
+    return {.target = provider.url.path + "/send-email",
             .body = body.take(),
-            .idempotency_key = message.idempotency_key,
-            .authorization = token.empty() ? "" : "Bearer " + token};
+            .idempotency_key = letter.idempotency_key,
+            .authorization = provider.token.empty() ? "" : "Bearer " + provider.token};
 }
 
 domain::Answer interpret(const http::Answer& answer) {

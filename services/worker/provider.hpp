@@ -5,13 +5,19 @@
 
 #include "libcore/domain/outcome.hpp"
 #include "libcore/http/exchange.hpp"
-#include "libcore/postgres/claim_table.hpp"
+#include "services/worker/settings.hpp"
 
 namespace worker {
 
-/// `POST {path}/send-email {"email","message"}` under the message's own idempotency key.
-http::Request make_request(const postgres::Claimed& message, const std::string& path,
-                           const std::string& token);
+/// What the provider is told; borrowed.
+struct Letter {
+    const std::string& email;
+    const std::string& content;
+    const std::string& idempotency_key;
+};
+
+/// `POST {path}/send-email {"email","message"}`.
+http::Request make_request(const Letter& letter, const ProviderSettings& provider);
 
 domain::Answer interpret(const http::Answer& answer);
 

@@ -87,6 +87,8 @@ TEST_CASE("a refused statement names itself and its constraint and never the val
 
     const auto unwanted = error_of([&] { connection.run(insert, "x"); });
     CHECK(unwanted.constraint() == "no_x");
+    CHECK(unwanted.is_check_violation("no_x"));
+    CHECK_FALSE(unwanted.is_check_violation("one_email"));
     CHECK(unwanted.is_data_error());
     CHECK_FALSE(unwanted.is_unique_violation());
 
