@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "libcore/domain/text.hpp"
+
 namespace domain {
 
 namespace {
@@ -48,12 +50,9 @@ bool matches(std::string_view pattern, std::string_view text) {
 
 std::optional<Allowlist> Allowlist::parse(std::string_view list) {
     Allowlist parsed;
-    for (std::size_t begin = 0; begin <= list.size();) {
-        const auto end = std::min(list.find(',', begin), list.size());
-        const auto pattern = list.substr(begin, end - begin);
+    for (const auto pattern : split(list, ',')) {
         if (!is_pattern(pattern)) return std::nullopt;
         parsed.patterns_.push_back(lower_case(pattern));
-        begin = end + 1;
     }
     return parsed;
 }

@@ -1,21 +1,16 @@
 #include "libcore/domain/pause.hpp"
 
-#include <algorithm>
-
 #include "libcore/domain/text.hpp"
 
 namespace domain {
 
 Result<std::string> pause_reason(std::string_view text) {
     constexpr std::size_t longest = 500;
-    const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
     if (text.find_first_not_of(' ') == std::string_view::npos) {
         return Error{"required", "reason", "is required"};
     }
     if (text.size() > longest) return Error{"too_long", "reason", "must not be longer than 500 bytes"};
-    if (clean_text(text, longest) != text || std::any_of(text.begin(), text.end(), is_control)) {
-        return Error{"invalid_characters", "reason", "must be one line of UTF-8"};
-    }
+    if (!is_line(text)) return Error{"invalid_characters", "reason", "must be one line of UTF-8"};
     return std::string(text);
 }
 
