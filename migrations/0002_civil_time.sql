@@ -60,14 +60,16 @@ CREATE FUNCTION is_leap_year(day date) RETURNS boolean
 $$;
 
 -- Which days of the calendar are kept on this one: usually itself, and 29 February where the rule puts it.
+-- PL/pgSQL, here and below, where the planner would not inline an SQL function: that is planned anew by each caller.
 CREATE FUNCTION kept_month_days(day date, leap_day text) RETURNS smallint[]
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT CASE
-        WHEN (month_day(day) = 228 AND leap_day = 'feb28' OR month_day(day) = 301 AND leap_day = 'mar1')
-             AND NOT is_leap_year(day)
-        THEN ARRAY[month_day(day), 229::smallint]
-        ELSE ARRAY[month_day(day)]
-    END
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+BEGIN
+    IF (month_day(day) = 228 AND leap_day = 'feb28' OR month_day(day) = 301 AND leap_day = 'mar1')
+       AND NOT is_leap_year(day) THEN
+        RETURN ARRAY[month_day(day), 229::smallint];
+    END IF;
+    RETURN ARRAY[month_day(day)];
+END
 $$;
 
 -- A yearly occasion is kept from the year after its date; a one-off on its date alone.
@@ -76,7 +78,6 @@ CREATE FUNCTION has_begun(occasion date, one_off boolean, day date) RETURNS bool
     SELECT CASE WHEN one_off THEN occasion = day ELSE occasion < date_trunc('year', day::timestamp)::date END
 $$;
 
--- PL/pgSQL, because the planner would not inline it and a cached expression is faster than an SQL function.
 CREATE FUNCTION falls_on(occasion date, one_off boolean, day date, leap_day text) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 BEGIN

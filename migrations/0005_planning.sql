@@ -18,8 +18,10 @@ $$;
 -- What was applied to reach the instant, as the message shows it: 'leap:feb28', 'gap:shift_forward', or both. `kept`
 -- is the month and day of the occasion.
 CREATE FUNCTION applied_rules(kept smallint, day date, leap_day text, civil_rule text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT nullif(concat_ws(',', CASE WHEN kept <> month_day(day) THEN 'leap:' || leap_day END, civil_rule), '')
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN nullif(concat_ws(',', CASE WHEN kept <> month_day(day) THEN 'leap:' || leap_day END, civil_rule), '');
+END
 $$;
 
 -- Inserts what these users are owed and the ledger lacks, up to `until`; returns how many rows. A row that a planner
