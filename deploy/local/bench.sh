@@ -3,7 +3,7 @@
 
 command_bench() {
   local name chosen environment status=0
-  install_packages
+  install_packages strace
   compile_quietly release programs
   if [[ ${1:-} == --list ]]; then
     benchmarks

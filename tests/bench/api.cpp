@@ -12,11 +12,13 @@
 
 #include "libcore/postgres/users_table.hpp"
 #include "libcore/postgres/zones_table.hpp"
+#include "tests/bench/cost.hpp"
 #include "tests/bench/http_load.hpp"
 #include "tests/bench/machine.hpp"
 #include "tests/bench/people.hpp"
 #include "tests/bench/postgres_server.hpp"
 #include "tests/bench/report.hpp"
+#include "tests/bench/system_calls.hpp"
 #include "tests/support/process.hpp"
 
 namespace {
@@ -32,10 +34,12 @@ struct Options {
     int connections = 64;
     int seconds = 5;
     int runs = 3;
+    bool trace = true;
 };
 
 constexpr postgres::Statement all_ids{"all_ids", "SELECT id FROM users"};
 constexpr postgres::Statement count_users{"count_users", "SELECT count(*) FROM users"};
+constexpr postgres::Statement count_messages{"count_messages", "SELECT count(*) FROM message_logs"};
 constexpr postgres::Statement new_id{"new_id", "SELECT uuid_v7() FROM generate_series(1, $1)"};
 
 std::vector<domain::Uuid> ids(const postgres::Rows& rows) {
@@ -108,51 +112,117 @@ void show(bench::Report& report, const std::string& what, bench::LoadResult& res
     report.add(what + "_ratio_to_database", result.per_second() / alone, "ratio");
 }
 
-void run(const Options& options, bench::Report& report) {
-    const support::TestDatabase database;
-    auto connection = bench::patient_connection(database);
-    auto pool = database.pool(database_clients);
-    const auto zones = postgres::zone_names(pool);
-    bench::add_unplanned_users(connection, seeded_users, "1990-03-15", {"UTC"});
-    const auto users = ids(connection.run(all_ids));
-    bench::settle(connection);
+/// One api-svc on a database with users to be read.
+class Subject {
+public:
+    explicit Subject(const Options& options) : options_(options) { bench::settle(connection); }
 
-    const auto key = make_key(database.url());
-    support::Service api(
-        "api-svc", {{"APP_ENV", "development"}, {"LOG_LEVEL", "warn"}, {"DATABASE_URL", database.url()}});
-    bench::Load load{.port = api.port(),
-                     .connections = options.connections,
-                     .duration = std::chrono::seconds(options.seconds)};
+    bench::LoadResult get() {
+        return drive(200, [&] {
+            const auto& user = users[random_() % users.size()];
+            return head("GET /api/v1/users/" + domain::to_string(user), key_) + "\r\n";
+        });
+    }
 
-    std::mt19937_64 random(1);
-    load.next_request = [&] {
-        return head("GET /api/v1/users/" + domain::to_string(users[random() % users.size()]), key) + "\r\n";
-    };
-    auto got = bench::drive(load);
+    bench::LoadResult post() {
+        return drive(201, [&] { return ::post(people_.next(), key_); });
+    }
+
+    int count(const postgres::Statement& rows) { return connection.run(rows).front().get<int>(0); }
+
+    bench::Cost cost() {
+        return {connection,
+                {{"postgres", bench::server_process(connection)}, {"api", api.process().pid()}},
+                {{"api", &api}}};
+    }
+
+private:
+    bench::LoadResult drive(int expected_status, std::function<std::string()> next_request) {
+        return bench::drive({.port = api.port(),
+                             .connections = options_.connections,
+                             .duration = std::chrono::seconds(options_.seconds),
+                             .expected_status = expected_status,
+                             .next_request = std::move(next_request)});
+    }
+
+    std::vector<domain::Uuid> seed() {
+        bench::add_unplanned_users(connection, seeded_users, "1990-03-15", {"UTC"});
+        return ids(connection.run(all_ids));
+    }
+
+    const Options& options_;
+    const support::TestDatabase database_;
+
+public:
+    postgres::Connection connection = bench::patient_connection(database_);
+    postgres::Pool pool = database_.pool(database_clients);
+    const std::vector<postgres::ZoneName> zones = postgres::zone_names(pool);
+    const std::vector<domain::Uuid> users = seed();
+
+private:
+    const std::string key_ = make_key(database_.url());
+    bench::People people_{zones, "post"};
+    std::mt19937_64 random_{1};
+
+public:
+    support::Service api{
+        "api-svc", {{"APP_ENV", "development"}, {"LOG_LEVEL", "warn"}, {"DATABASE_URL", database_.url()}}};
+};
+
+void read(Subject& subject, const Options& options, bench::Report& report) {
+    auto cost = subject.cost();
+    auto got = subject.get();
+    cost.report(report, "get_", static_cast<double>(got.answered), "request");
     const double selects = repeat(options.seconds, [&](int) {
         thread_local std::mt19937_64 own(std::random_device{}());
-        postgres::find_user(pool, users[own() % users.size()]);
+        postgres::find_user(subject.pool, subject.users[own() % subject.users.size()]);
     });
-
-    bench::People people(zones, "post");
-    load.next_request = [&] { return post(people.next(), key); };
-    load.expected_status = 201;
-    auto posted = bench::drive(load);
-    const auto kept = connection.run(count_users).front().get<std::int64_t>(0) - seeded_users;
-
-    bench::settle(connection);
-    const double inserts = insert_alone(pool, zones, options.seconds, "planned");
-    connection.execute("ALTER TABLE users DISABLE TRIGGER plan_new_users");
-    bench::settle(connection);
-    const double bare_inserts = insert_alone(pool, zones, options.seconds, "bare");
-
-    report.count_fault("errors", got.errors + posted.errors + std::abs(kept - posted.answered));
+    report.count_fault("errors", got.errors);
     show(report, "get", got, selects);
-    show(report, "post", posted, inserts);
     report.add("select_alone_per_second", selects, "1/s");
+}
+
+void write(Subject& subject, const Options& options, bench::Report& report) {
+    auto cost = subject.cost();
+    auto posted = subject.post();
+    const auto answered = static_cast<double>(posted.answered);
+    cost.report(report, "post_", answered, "request");
+    const int kept = subject.count(count_users) - seeded_users;
+    report.add("post_row_versions", (kept + subject.count(count_messages)) / answered, "1/request");
+
+    bench::settle(subject.connection);
+    const double inserts = insert_alone(subject.pool, subject.zones, options.seconds, "planned");
+    subject.connection.execute("ALTER TABLE users DISABLE TRIGGER plan_new_users");
+    bench::settle(subject.connection);
+    const double bare_inserts = insert_alone(subject.pool, subject.zones, options.seconds, "bare");
+    report.count_fault("errors", posted.errors + std::abs(kept - posted.answered));
+    show(report, "post", posted, inserts);
     report.add("insert_alone_per_second", inserts, "1/s");
     report.add("insert_without_planning_per_second", bare_inserts, "1/s");
-    report.count_fault("unclean_exits", api.stop() == 0 ? 0 : 1);
+}
+
+void run(const Options& options, bench::Report& report) {
+    Subject subject(options);
+    bench::report_memory(report, "api_idle", subject.api);
+    read(subject, options, report);
+    write(subject, options, report);
+    bench::report_peak_memory(report, "api_loaded", subject.api);
+    report.count_fault("unclean_exits", subject.api.stop() == 0 ? 0 : 1);
+}
+
+/// Once, for a second each: the service is many times slower when traced.
+void count_system_calls(Options options, bench::Report& report) try {
+    options.seconds = 1;
+    Subject subject(options);
+    bench::SystemCalls reading(subject.api.process().pid());
+    const auto got = subject.get();
+    bench::report_system_calls(report, "get", reading.stop(), static_cast<double>(got.answered), "request");
+    bench::SystemCalls writing(subject.api.process().pid());
+    const auto posted = subject.post();
+    bench::report_system_calls(report, "post", writing.stop(), static_cast<double>(posted.answered),
+                               "request");
+} catch (const bench::CannotTrace& error) {
+    report.note(error.what());
 }
 
 }  // namespace
@@ -167,6 +237,7 @@ int main(int argc, char** argv) try {
         ->capture_default_str()
         ->check(CLI::PositiveNumber);
     app.add_option("--runs", options.runs)->capture_default_str()->check(CLI::PositiveNumber);
+    app.add_flag("!--no-trace", options.trace, "count no system calls");
     CLI11_PARSE(app, argc, argv);
 
     bench::Report report("api");
@@ -175,6 +246,7 @@ int main(int argc, char** argv) try {
     report.note(std::to_string(options.connections) + " connections from one thread of this process; " +
                 std::to_string(database_clients) + " clients of the database alone");
     for (int i = 0; i < options.runs; ++i) run(options, report);
+    if (options.trace) count_system_calls(options, report);
     return report.finish();
 } catch (const std::exception& error) {
     std::cerr << "bench-api: " << error.what() << '\n';

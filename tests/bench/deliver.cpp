@@ -5,14 +5,15 @@
 #include <algorithm>
 #include <chrono>
 #include <iostream>
-#include <map>
 
 #include "tests/bench/bare_stages.hpp"
+#include "tests/bench/cost.hpp"
 #include "tests/bench/herd.hpp"
 #include "tests/bench/machine.hpp"
 #include "tests/bench/postgres_server.hpp"
 #include "tests/bench/report.hpp"
 #include "tests/bench/sink_process.hpp"
+#include "tests/bench/system_calls.hpp"
 #include "tests/support/amqp_fixture.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/process.hpp"
@@ -26,17 +27,18 @@ struct Options {
     int messages = 20'000;
     int lanes = 32;
     int runs = 3;
+    int traced_messages = 5'000;
 };
 
 /// Everything that delivers one herd.
 class System {
 public:
-    explicit System(const Options& options)
-        : messages_(options.messages),
-          herd_(options.messages),
+    System(int messages, int lanes)
+        : messages_(messages),
+          herd_(messages),
           scheduler_("scheduler-svc", environment()),
           worker_("worker-svc", environment({{"PROVIDER_URL", sink_.url()},
-                                             {"QUEUE_CONCURRENCY", std::to_string(options.lanes)}})) {}
+                                             {"QUEUE_CONCURRENCY", std::to_string(lanes)}})) {}
 
     bench::Herd& herd() { return herd_; }
     bench::SinkProcess& sink() { return sink_; }
@@ -50,19 +52,18 @@ public:
         return std::chrono::duration<double>(Clock::now() - start).count();
     }
 
-    /// Microseconds so far, by process.
-    std::map<std::string, double> processor_times() {
-        const std::map<std::string, pid_t> processes{
-            {"postgres", bench::server_process(herd_.connection())},
-            {"rabbitmq", bench::listener_on(broker_.settings().url.port)},
-            {"scheduler", scheduler_.process().pid()},
-            {"worker", worker_.process().pid()},
-            {"sink", sink_.pid()}};
-        std::map<std::string, double> times;
-        for (const auto& [name, pid] : processes)
-            times[name] = std::chrono::duration<double, std::micro>(bench::processor_time(pid)).count();
-        return times;
+    bench::Cost cost() {
+        return {herd_.connection(),
+                {{"postgres", bench::server_process(herd_.connection())},
+                 {"rabbitmq", bench::listener_on(broker_.settings().url.port)},
+                 {"scheduler", scheduler_.process().pid()},
+                 {"worker", worker_.process().pid()},
+                 {"sink", sink_.pid()}},
+                {{"scheduler", &scheduler_}, {"worker", &worker_}}};
     }
+
+    const support::Service& scheduler() const { return scheduler_; }
+    const support::Service& worker() const { return worker_; }
 
     /// Whether both services ended as they should.
     bool stop() { return scheduler_.stop() + worker_.stop() == 0; }
@@ -97,13 +98,15 @@ void show_ledger(bench::Report& report, bench::Herd& herd, double messages) {
 
 /// Adds what one run of the whole system shows, and gives messages a second.
 double deliver(const Options& options, bench::Report& report) {
-    System system(options);
+    System system(options.messages, options.lanes);
     const double messages = options.messages;
-    const auto times_before = system.processor_times();
-    const auto wal_before = bench::wal_position(system.herd().connection());
+    bench::report_memory(report, "scheduler_idle", system.scheduler());
+    bench::report_memory(report, "worker_idle", system.worker());
+    auto cost = system.cost();
     const double rate = messages / system.deliver();
-    const auto wal_after = bench::wal_position(system.herd().connection());
-    const auto times = system.processor_times();
+    cost.report(report, "", messages, "message");
+    bench::report_peak_memory(report, "scheduler_loaded", system.scheduler());
+    bench::report_peak_memory(report, "worker_loaded", system.worker());
     report.count_fault("unclean_exits", system.stop() ? 0 : 1);
 
     const auto sent = system.sink().distinct_emails();
@@ -111,10 +114,21 @@ double deliver(const Options& options, bench::Report& report) {
     report.count_fault("duplicates", system.sink().emails() - sent);
     report.add("messages_per_second", rate, "1/s");
     show_ledger(report, system.herd(), messages);
-    report.add("wal_bytes_per_message", static_cast<double>(wal_after - wal_before) / messages, "B");
-    for (const auto& [name, time] : times)
-        report.add("cpu_" + name, (time - times_before.at(name)) / messages, "us/message");
+    // Each waits once, for its confirms. To be told the queue's depth takes a trip every 500 ms besides.
+    report.add("batches_published", system.herd().batches() / messages, "1/message");
     return rate;
+}
+
+/// Once, with few messages: both services are many times slower when traced.
+void count_system_calls(const Options& options, bench::Report& report) try {
+    System system(options.traced_messages, options.lanes);
+    bench::SystemCalls scheduler(system.scheduler().process().pid());
+    bench::SystemCalls worker(system.worker().process().pid());
+    system.deliver();
+    bench::report_system_calls(report, "scheduler", scheduler.stop(), options.traced_messages, "message");
+    bench::report_system_calls(report, "worker", worker.stop(), options.traced_messages, "message");
+} catch (const bench::CannotTrace& error) {
+    report.note(error.what());
 }
 
 double ledger_alone(int messages) {
@@ -140,6 +154,10 @@ int main(int argc, char** argv) try {
     app.add_option("--messages", options.messages)->capture_default_str()->check(CLI::PositiveNumber);
     app.add_option("--lanes", options.lanes, "QUEUE_CONCURRENCY of the worker")->capture_default_str();
     app.add_option("--runs", options.runs)->capture_default_str()->check(CLI::PositiveNumber);
+    app.add_option("--traced-messages", options.traced_messages,
+                   "of a further run that counts system calls; 0 for none")
+        ->capture_default_str()
+        ->check(CLI::NonNegativeNumber);
     CLI11_PARSE(app, argc, argv);
 
     bench::Report report("deliver");
@@ -148,6 +166,7 @@ int main(int argc, char** argv) try {
     report.note(std::to_string(options.messages) +
                 " messages, 1 scheduler, 1 worker, QUEUE_CONCURRENCY=" + std::to_string(options.lanes));
     for (int i = 0; i < options.runs; ++i) run(options, report);
+    if (options.traced_messages > 0) count_system_calls(options, report);
     return report.finish();
 } catch (const std::exception& error) {
     std::cerr << "bench-deliver: " << error.what() << '\n';

@@ -29,6 +29,9 @@ constexpr postgres::Statement count_updates{"count_updates", R"(
     SELECT sum(n_tup_upd)::float8, sum(n_tup_hot_upd)::float8
     FROM pg_stat_user_tables WHERE relname LIKE 'message\_logs\_%')"};
 
+constexpr postgres::Statement count_batches{
+    "count_batches", "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM dispatches_id_seq"};
+
 }  // namespace
 
 Herd::Herd(int messages) : connection_(patient_connection(database_)) {
@@ -55,6 +58,10 @@ Herd::Lateness Herd::lateness() {
     const auto rows = connection_.run(measure_lateness);
     const auto row = rows.front();
     return {row.get<double>(0), row.get<double>(1), row.get<double>(2)};
+}
+
+int Herd::batches() {
+    return connection_.run(count_batches).front().get<int>(0);
 }
 
 Herd::Updates Herd::updates() {

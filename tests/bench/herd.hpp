@@ -30,6 +30,9 @@ public:
     /// Of what was sent, in seconds, by the database's clock.
     Lateness lateness();
 
+    /// Published so far.
+    int batches();
+
     struct Updates {
         double count = 0;
         double heap_only = 0;

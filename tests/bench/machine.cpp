@@ -80,6 +80,21 @@ std::chrono::milliseconds processor_time(pid_t pid) {
     return std::chrono::milliseconds(ticks * 1000 / ::sysconf(_SC_CLK_TCK));
 }
 
+Memory memory(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/status");
+    Memory memory;
+    for (std::string line; std::getline(file, line);) {
+        std::istringstream fields(line);
+        std::string name;
+        double kilobytes = 0;
+        fields >> name >> kilobytes;
+        if (name == "VmRSS:") memory.now = kilobytes / 1024;
+        if (name == "VmHWM:") memory.peak = kilobytes / 1024;
+    }
+    if (memory.peak == 0) throw std::runtime_error("no process " + std::to_string(pid));
+    return memory;
+}
+
 pid_t parent_of(pid_t pid) {
     return read_stat(pid).parent;
 }

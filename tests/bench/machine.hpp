@@ -12,6 +12,13 @@ namespace bench {
 /// waited for. Throws std::runtime_error when there is no such process.
 std::chrono::milliseconds processor_time(pid_t pid);
 
+/// Megabytes of memory of a process.
+struct Memory {
+    double now = 0;
+    double peak = 0;  ///< since its start
+};
+Memory memory(pid_t pid);
+
 pid_t parent_of(pid_t pid);
 
 /// The process that listens on a TCP port of this machine; throws std::runtime_error when none can be seen.

@@ -11,6 +11,7 @@
 
 #include "libcore/postgres/plan_table.hpp"
 #include "libcore/postgres/zones_table.hpp"
+#include "tests/bench/cost.hpp"
 #include "tests/bench/machine.hpp"
 #include "tests/bench/postgres_server.hpp"
 #include "tests/bench/report.hpp"
@@ -87,33 +88,12 @@ Work work_due(postgres::Pool& pool) {
     return work;
 }
 
-/// What the server does from here on, for each of some rows.
-class Cost {
-public:
-    explicit Cost(postgres::Connection& connection) : connection_(connection) {}
-
-    void report(bench::Report& report, const std::string& of, int rows) {
-        report.add(of + "wal_bytes_per_row", double(bench::wal_position(connection_) - wal_) / rows, "B");
-        const std::chrono::duration<double, std::micro> time = processor_time() - time_;
-        report.add(of + "cpu_per_row", time.count() / rows, "us");
-    }
-
-private:
-    std::chrono::milliseconds processor_time() {
-        return bench::processor_time(bench::server_process(connection_));
-    }
-
-    postgres::Connection& connection_;
-    const std::int64_t wal_ = bench::wal_position(connection_);
-    const std::chrono::milliseconds time_ = processor_time();
-};
-
 double copy(postgres::Connection& connection, bench::Report& report) {
-    Cost cost(connection);
+    bench::Cost cost(connection, {{"postgres", bench::server_process(connection)}});
     const auto start = Clock::now();
     const int copies = connection.run(insert_copies).affected();
     const double rate = copies / seconds_since(start);
-    cost.report(report, "bare_insert_", copies);
+    cost.report(report, "bare_insert_", copies, "row");
     return rate;
 }
 
@@ -135,9 +115,9 @@ void run(const Options& options, bench::Report& report) {
     Planned full;
     Planned empty;
     plan(pool, work.before, 1, empty);
-    Cost cost(connection);
+    bench::Cost cost(connection, {{"postgres", bench::server_process(connection)}});
     plan(pool, work.full, options.planners, full);
-    cost.report(report, "", full.rows);
+    cost.report(report, "", full.rows, "row");
     plan(pool, work.after, 1, empty);
     const double planned = full.rows / full.seconds;
     const double bare = copy(connection, report);

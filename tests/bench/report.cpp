@@ -68,7 +68,7 @@ void Report::count_fault(const std::string& metric, std::int64_t count) {
 }
 
 Report::Result& Report::result(const std::string& metric, const std::string& unit, bool is_fault) {
-    const auto full_name = name_ + "." + metric;
+    const auto full_name = metric.find('.') == std::string::npos ? name_ + "." + metric : metric;
     const auto found = std::ranges::find(results_, full_name, &Result::metric);
     if (found != results_.end()) return *found;
     return results_.emplace_back(Result{full_name, unit, is_fault});

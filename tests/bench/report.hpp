@@ -16,7 +16,8 @@ public:
     /// A line of text for the person, printed at once.
     void note(const std::string& text) const;
 
-    /// The value of one run; the median of all runs is the result.
+    /// The value of one run; the median of all runs is the result. A metric with a dot in it is named
+    /// already.
     void add(const std::string& metric, double value, const std::string& unit);
     /// Something that must not happen; the sum over all runs is the result.
     void count_fault(const std::string& metric, std::int64_t count);

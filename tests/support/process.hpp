@@ -59,6 +59,7 @@ public:
     int port() const { return port_; }
     int ops_port() const { return ops_port_; }
     Process& process() { return process_; }
+    const Process& process() const { return process_; }
 
     /// SIGTERM; returns the exit code.
     int stop(std::chrono::milliseconds timeout = std::chrono::seconds(30));

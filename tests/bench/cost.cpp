@@ -1,0 +1,77 @@
+#include "tests/bench/cost.hpp"
+
+#include <sstream>
+
+#include "tests/bench/machine.hpp"
+#include "tests/bench/postgres_server.hpp"
+#include "tests/support/http_client.hpp"
+
+namespace bench {
+
+namespace {
+
+constexpr postgres::Statement count_commits{"count_commits", R"(
+    SELECT coalesce(sum(calls), 0)::float8 FROM pg_stat_statements
+    WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND query IN ('COMMIT', 'ROLLBACK'))"};
+
+/// As the service itself counts.
+double statements_of(const support::Service& service) {
+    support::HttpClient client(service.ops_port());
+    std::istringstream lines(client.request("GET", "/metrics").body);
+    double count = 0;
+    for (std::string line; std::getline(lines, line);) {
+        if (line.starts_with("database_query_duration_seconds_count"))
+            count += std::stod(line.substr(line.rfind(' ')));
+    }
+    return count;
+}
+
+}  // namespace
+
+Cost::Cost(postgres::Connection& connection, Processes processes, Services services)
+    : connection_(connection),
+      processes_(std::move(processes)),
+      services_(std::move(services)),
+      before_(so_far()) {}
+
+Cost::Spent Cost::so_far() {
+    Spent spent;
+    spent.wal_bytes = wal_position(connection_);
+    for (const auto& [name, pid] : processes_)
+        spent.microseconds[name] = std::chrono::duration<double, std::micro>(processor_time(pid)).count();
+    for (const auto& [name, service] : services_) spent.statements[name] = statements_of(*service);
+    if (!services_.empty()) {
+        connection_.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements");
+        spent.commits = connection_.run(count_commits).front().get<double>(0);
+    }
+    return spent;
+}
+
+void Cost::report(Report& report, const std::string& prefix, double count, const std::string& unit) {
+    const auto spent = so_far();
+    for (const auto& [name, time] : spent.microseconds)
+        report.add(prefix + "cpu_" + name, (time - before_.microseconds.at(name)) / count, "us/" + unit);
+    report.add(prefix + "wal_bytes_per_" + unit,
+               static_cast<double>(spent.wal_bytes - before_.wal_bytes) / count, "B");
+    if (services_.empty()) return;
+    const double commits = (spent.commits - before_.commits) / count;
+    double round_trips = commits;
+    for (const auto& [name, total] : spent.statements) {
+        const double statements = (total - before_.statements.at(name)) / count;
+        report.add(prefix + "statements_" + name, statements, "1/" + unit);
+        round_trips += statements;
+    }
+    report.add(prefix + "commits", commits, "1/" + unit);
+    report.add(prefix + "round_trips_postgres", round_trips, "1/" + unit);
+}
+
+void report_memory(Report& report, const std::string& metric, const support::Service& service) {
+    report.add("rss." + metric, memory(service.process().pid()).now, "MB");
+}
+
+void report_peak_memory(Report& report, const std::string& metric, const support::Service& service) {
+    report.add("rss." + metric, memory(service.process().pid()).peak, "MB");
+}
+
+}  // namespace bench
