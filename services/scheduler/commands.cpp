@@ -16,7 +16,7 @@ namespace {
 using runtime::Arguments;
 
 // In audit_log, where the API's callers stand with the names of their keys.
-constexpr const char* actor = "scheduler-svc";
+constexpr const char* actor = "operator (command line)";
 
 postgres::Pool open_pool(const Settings& settings) {
     auto database = settings.database;

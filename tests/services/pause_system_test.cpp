@@ -180,7 +180,7 @@ TEST_CASE("deliveries are paused and resumed from a shell while no service runs"
     CHECK(paused.exit_code == 0);
     const auto status = run({"pause-status"});
     CHECK(status.exit_code == 0);
-    CHECK_THAT(status.output, Contains("by scheduler-svc, since 2027-03-10T08:00:00Z") &&
+    CHECK_THAT(status.output, Contains("by operator (command line), since 2027-03-10T08:00:00Z") &&
                                   Contains("2027-03-10T09:00:00Z") && Contains("a wrong text"));
     const auto in_the_past = run({"pause", "--reason", "x", "--until", "2027-03-10T08:00:00Z"});
     CHECK(in_the_past.exit_code == 2);
