@@ -81,6 +81,7 @@ TEST_CASE("a test message reaches the provider once under a key of its own and l
     CHECK(system.ledger().empty());
     CHECK(support::metric(worker, R"(test_sends_total{outcome="SENT"})") == 1);
     CHECK_THAT(worker.process().log(), !Contains("ada@"));
+    CHECK(worker.stop() == 0);
 }
 
 TEST_CASE("a refused test message is not tried again and says why") {
