@@ -35,6 +35,7 @@ TEST_CASE("a key opens what its scopes name until it is revoked") {
     const auto reader = make_key(database.url(), "users:read");
     REQUIRE(eventually([&] { return api.call_as(reader, "GET", location).status == 200; }, 5s));
     CHECK(api.call_as(reader, "DELETE", location).status == 403);
+    CHECK(eventually([&] { return !listed(database, reader).ends_with("never"); }, 5s));  // its last use
 
     CHECK(keys(database.url(), {"revoke", "--prefix", prefix_of(reader)}).exit_code == 0);
     CHECK(eventually([&] { return api.call_as(reader, "GET", location).status == 401; }, 5s));
