@@ -35,6 +35,11 @@ public:
         return taken;
     }
 
+    void clear() {
+        const std::lock_guard lock(mutex_);
+        things_.clear();
+    }
+
     std::size_t size() const {
         const std::lock_guard lock(mutex_);
         return things_.size();

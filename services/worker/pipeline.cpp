@@ -15,9 +15,10 @@ constexpr runtime::Periodic::Backoff recorder_backoff{.first = std::chrono::mill
 }  // namespace
 
 Pipeline::Pipeline(const Settings& settings, postgres::Pool& pool, runtime::Loops& loops)
-    : malformed_(loops.registry().counter("hints_total", "Queue messages by what became of them",
+    : waiting_(loops.registry().gauge("hints_waiting", "Hints in hand that are not claimed yet")),
+      malformed_(loops.registry().counter("hints_total", "Queue messages by what became of them",
                                           {{"result", "malformed"}})),
-      consumer_(settings.broker, settings.prefetch(),
+      consumer_(forgetting_on_loss(settings.broker), settings.prefetch(),
                 [this](rabbitmq::Received received) { receive(std::move(received)); }),
       recorder_(pool, consumer_, loops.registry()),
       lanes_(settings, loops.registry(),
@@ -34,7 +35,11 @@ Pipeline::Pipeline(const Settings& settings, postgres::Pool& pool, runtime::Loop
       consumer_watched_(loops, "consumer", [this] { return consumer_.busy_since(); }),
       recording_(
           "recorder", loops, [this] { return recorder_.run_once(); }, recorder_backoff),
-      claiming_("claimer", loops, [this] { return claimer_.run_once(); }),
+      claiming_("claimer", loops,
+                [this] {
+                    waiting_.Set(static_cast<double>(hints_.size()));
+                    return claimer_.run_once();
+                }),
       consuming_([this] { consumer_.run(); }) {}
 
 Pipeline::~Pipeline() {
@@ -52,6 +57,16 @@ void Pipeline::stop() {
     consuming_.join();
 }
 
+/// The broker takes back the hints of a connection that was lost, and sends them again under other tags. Kept
+/// here, they would pile up with every reconnect while the database is away.
+rabbitmq::Settings Pipeline::forgetting_on_loss(rabbitmq::Settings broker) {
+    broker.observe = [this, tell = std::move(broker.observe)](const rabbitmq::ConnectionChange& change) {
+        if (!change.connected) hints_.clear();
+        if (tell) tell(change);
+    };
+    return broker;
+}
+
 void Pipeline::receive(rabbitmq::Received received) {
     const auto delivery = json::decode_delivery(received.body);
     if (!delivery) {
@@ -61,7 +76,7 @@ void Pipeline::receive(rabbitmq::Received received) {
         consumer_.reject(received.tag);
         return;
     }
-    hints_.put({received.tag, *delivery});
+    waiting_.Set(static_cast<double>(hints_.put({received.tag, *delivery})));
     claiming_.wake();
 }
 

@@ -34,9 +34,11 @@ public:
     void recall(Clock::time_point paused_at) { lanes_.recall(paused_at); }
 
 private:
+    rabbitmq::Settings forgetting_on_loss(rabbitmq::Settings broker);
     void receive(rabbitmq::Received received);
 
     Mailbox<Hint> hints_;
+    prometheus::Gauge& waiting_;
     prometheus::Counter& malformed_;
     rabbitmq::Consumer consumer_;
     Recorder recorder_;

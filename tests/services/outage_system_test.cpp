@@ -10,6 +10,12 @@ using namespace drill;
 
 namespace {
 
+const std::string connections_made = R"(broker_connections_total{change="made"})";
+
+constexpr postgres::Statement expired_leases{
+    "expired_leases",
+    "SELECT count(*)::int FROM message_logs WHERE status = 'SENDING' AND lease_until < clock_timestamp()"};
+
 // AddressSanitizer keeps what is freed.
 #ifdef __SANITIZE_ADDRESS__
 constexpr long megabytes_of_noise = 200;
@@ -119,4 +125,53 @@ TEST_CASE("a success in hand while the database is away is recorded when it is b
     CHECK(eventually([&] { return metric(worker, nothing_to_claim) == 5; }));
     CHECK(system.requests().size() == 5);
     CHECK(system.compare() == Comparison{.delivered = 5});
+}
+
+TEST_CASE(
+    "a success in hand while the database is away longer than a lease is not sent again by another worker") {
+    System system(System::Provider::naive);
+    TcpGate gate("127.0.0.1", system.database.port());
+    const Environment gated{{"DATABASE_URL", support::through(system.database.url(), gate.port())}};
+    system.provider.play(R"({"rules": [{"delay_ms": 500}]})");
+    system.add({.count = 20});
+    const auto scheduler = system.start("scheduler-svc", gated);
+    const auto one = system.start("worker-svc", gated);
+    const auto other = system.start("worker-svc", gated);
+    system.set_clock(nine);
+    REQUIRE(eventually([&] { return system.provider.summary().requests == 20; }));
+    gate.refuse();
+    const auto leases_over = [&] { return system.sql.run(expired_leases).front().get<int>(0) == 20; };
+    REQUIRE(eventually(leases_over, 20s));
+    gate.forward();
+    REQUIRE(system.sent(20));
+    CHECK(system.requests().size() == 20);
+    CHECK(system.compare() == Comparison{.delivered = 20});
+}
+
+TEST_CASE("hints do not pile up while the database is away and the broker comes and goes") {
+    constexpr int hints = 2'000;
+    constexpr double prefetch = 20 * 50;
+    constexpr double one_batch = 256;
+    System system(System::Provider::naive);
+    TcpGate database("127.0.0.1", system.database.port());
+    TcpGate broker("127.0.0.1", system.broker_port());
+    system.add({.count = hints});
+    const auto scheduler = system.start("scheduler-svc");
+    const auto worker = system.start(
+        "worker-svc", {{"DATABASE_URL", support::through(system.database.url(), database.port())},
+                       {"AMQP_URL", system.amqp_url_through(broker.port())},
+                       {"DELIVERY_LEASE", "60s"}});
+    database.refuse();
+    system.set_clock(nine);
+    for (int cuts = 0; cuts < 5; ++cuts) {
+        CAPTURE(cuts);
+        REQUIRE(eventually([&] { return metric(worker, "hints_waiting") >= prefetch; }, 20s));
+        CHECK(metric(worker, "hints_waiting") <= prefetch + one_batch);
+        const auto made = metric(worker, connections_made);
+        broker.cut();
+        REQUIRE(eventually([&] { return metric(worker, connections_made) > made; }, 20s));
+    }
+    database.forward();
+    REQUIRE(system.sent(hints));
+    CHECK(system.compare() == Comparison{.delivered = hints});
 }
