@@ -9,6 +9,7 @@
 #include <charconv>
 #include <fstream>
 #include <iterator>
+#include <numeric>
 #include <utility>
 
 namespace runtime {
@@ -71,6 +72,37 @@ struct Bounds {
         return value && *value >= min && *value <= max ? value : std::nullopt;
     }
 };
+
+std::string bare(std::string_view name) {
+    std::string bare;
+    for (const char c : name)
+        if (c != '_') bare += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    return bare;
+}
+
+/// How many letters to insert, delete or replace until one is the other.
+std::size_t distance(std::string_view one, std::string_view other) {
+    std::vector<std::size_t> row(other.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 0; i < one.size(); ++i) {
+        auto diagonal = std::exchange(row[0], i + 1);
+        for (std::size_t j = 0; j < other.size(); ++j) {
+            const auto replaced = diagonal + (one[i] == other[j] ? 0 : 1);
+            diagonal = row[j + 1];
+            row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+        }
+    }
+    return row.back();
+}
+
+/// Two slips in a long name, one in a short one, underscores and case aside. The shortest names are words
+/// that others use as well.
+bool is_near(std::string_view name, std::string_view setting) {
+    const auto given = bare(name);
+    const auto meant = bare(setting);
+    if (meant.size() < 6) return false;
+    return distance(given, meant) <= (meant.size() < 9 ? 1u : 2u);
+}
 
 }  // namespace
 
@@ -223,6 +255,20 @@ AppEnv Environment::app_env() {
     const auto name = choice("APP_ENV", "production", {"production", "staging", "development"});
     if (name == "development") return AppEnv::development;
     return name == "staging" ? AppEnv::staging : AppEnv::production;
+}
+
+std::vector<std::string> Environment::warnings() const {
+    auto warnings = warnings_;
+    for (const auto& [name, value] : variables_) {
+        const auto is_meant = [&](const Setting& setting) { return is_near(name, setting.name); };
+        const auto is_read = [&](const Setting& setting) {
+            return name == setting.name || name == setting.name + "_FILE";
+        };
+        const auto meant = std::ranges::find_if(settings_, is_meant);
+        if (meant != settings_.end() && std::ranges::none_of(settings_, is_read))
+            warnings.push_back(fmt::format("{} is not a setting; is {} meant?", name, meant->name));
+    }
+    return warnings;
 }
 
 std::string Environment::table() const {

@@ -53,7 +53,8 @@ public:
 
     /// Each text names its variable and never repeats a secret.
     const std::vector<std::string>& errors() const { return errors_; }
-    const std::vector<std::string>& warnings() const { return warnings_; }
+    /// Also names variables that look like a misspelt setting. Ask when all settings have been read.
+    std::vector<std::string> warnings() const;
     /// Aligned lines `NAME  value  origin`, in the order in which they were read.
     std::string table() const;
 

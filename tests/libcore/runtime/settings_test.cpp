@@ -151,3 +151,32 @@ TEST_CASE("the process environment is read") {
     ::setenv("TIDINGS_TEST_SETTING", "42", 1);
     CHECK(Environment().integer("TIDINGS_TEST_SETTING", 0, 0, 100) == 42);
 }
+
+TEST_CASE("a variable that looks like a misspelt setting is named with the setting it may mean") {
+    for (const auto* misspelt :
+         {"DB_POOLMAX", "DB_POOL_MXA", "db_pool_max", "DB_POOL_MAXX", "DATABASE_URI", "LOGLEVEL"}) {
+        CAPTURE(misspelt);
+        Environment environment(Variables{{misspelt, "7"}, {"DB_POOL_MIN", "1"}});
+        environment.integer("DB_POOL_MAX", 4, 1, 500);
+        environment.integer("DB_POOL_MIN", 1, 0, 500);
+        environment.url("DATABASE_URL");
+        environment.text("LOG_LEVEL", "info");
+        REQUIRE(environment.warnings().size() == 1);
+        CHECK_THAT(environment.warnings()[0], Contains(misspelt) && Contains("is not a setting; is "));
+        CHECK(environment.errors().empty());
+    }
+}
+
+TEST_CASE("variables of others are no misspelt settings") {
+    Environment environment(Variables{{"API_PORT", "1"},
+                                      {"PATH", "/bin"},
+                                      {"PGPORT", "1"},
+                                      {"DATABASE_URL_FILE", "/x"},
+                                      {"REDIS_PORT", "1"},
+                                      {"DATABASE_URL_UNPOOLED", "x"},
+                                      {"POST", "1"}});
+    environment.integer("OPS_PORT", 0, 0, 65535);
+    environment.integer("PORT", 0, 0, 65535);
+    environment.url("DATABASE_URL");
+    CHECK(environment.warnings().empty());
+}
