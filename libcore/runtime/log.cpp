@@ -23,19 +23,27 @@ namespace {
 // About 16 MB of lines at most: seconds of a stalled stdout at full rate.
 constexpr std::size_t queue_lines = 32'768;
 
+// OpenTelemetry keeps it beside the attributes.
+constexpr std::string_view trace_id = "trace_id";
+
 struct LevelName {
     Level level;
     std::string_view name;
     std::string_view severity;
+    int number;  ///< OpenTelemetry's SeverityNumber
 };
 
 constexpr std::array level_names{
-    LevelName{Level::debug, "debug", "DEBUG"}, LevelName{Level::info, "info", "INFO"},
-    LevelName{Level::warn, "warn", "WARN"}, LevelName{Level::error, "error", "ERROR"},
-    LevelName{Level::fatal, "fatal", "FATAL"}};
+    LevelName{Level::debug, "debug", "DEBUG", 5}, LevelName{Level::info, "info", "INFO", 9},
+    LevelName{Level::warn, "warn", "WARN", 13}, LevelName{Level::error, "error", "ERROR", 17},
+    LevelName{Level::fatal, "fatal", "FATAL", 21}};
 
 std::string_view severity(Level level) {
     return level_names[static_cast<std::size_t>(level)].severity;
+}
+
+int severity_number(Level level) {
+    return level_names[static_cast<std::size_t>(level)].number;
 }
 
 /// One write(2) per line, so that lines of several processes on one pipe do not mix.
@@ -176,15 +184,24 @@ std::string format_line(std::chrono::system_clock::time_point at, Level level, c
                         std::string_view event, Attributes attributes) {
     std::string line;
     line.reserve(320);
-    fmt::format_to(std::back_inserter(line), R"({{"timestamp":"{}","severity_text":"{}","service.name":)",
-                   timestamp(at), severity(level));
+    fmt::format_to(std::back_inserter(line),
+                   R"({{"timestamp":"{}","severity_text":"{}","severity_number":{})", timestamp(at),
+                   severity(level), severity_number(level));
+    line += R"(,"resource":{"service.name":)";
     append_json_string(line, options.service);
     line += R"(,"service.instance.id":)";
     append_json_string(line, options.instance);
+    line += '}';
+    for (const auto& attribute : attributes) {
+        if (attribute.name != trace_id) continue;
+        line += R"(,"trace_id":)";
+        append_value(line, attribute.value);
+    }
     line += R"(,"body":)";
     append_json_string(line, event);
     line += R"(,"attributes":{)";
     for (const auto& attribute : attributes) {
+        if (attribute.name == trace_id) continue;
         if (line.back() != '{') line += ',';
         append_json_string(line, attribute.name);
         line += ':';

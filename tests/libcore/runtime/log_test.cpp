@@ -53,9 +53,19 @@ private:
 TEST_CASE("a log line has OpenTelemetry's fields") {
     CHECK(log::format_line(at, log::Level::info, options, "dispatched a batch",
                            {{"messages", 250}, {"queue", "tidings"}, {"ratio", 0.5}, {"last", true}}) ==
-          R"({"timestamp":"2027-02-28T09:00:00.000042Z","severity_text":"INFO","service.name":"worker-svc",)"
-          R"("service.instance.id":"host:7","body":"dispatched a batch",)"
+          R"({"timestamp":"2027-02-28T09:00:00.000042Z","severity_text":"INFO","severity_number":9,)"
+          R"("resource":{"service.name":"worker-svc","service.instance.id":"host:7"},)"
+          R"("body":"dispatched a batch",)"
           R"("attributes":{"messages":250,"queue":"tidings","ratio":0.5,"last":true}})"
+          "\n");
+}
+
+TEST_CASE("a trace id stands beside the attributes, where OpenTelemetry looks for it") {
+    CHECK(log::format_line(at, log::Level::error, options, "late",
+                           {{"message_id", "m"}, {"trace_id", "4bf92f35"}, {"n", 1}}) ==
+          R"({"timestamp":"2027-02-28T09:00:00.000042Z","severity_text":"ERROR","severity_number":17,)"
+          R"("resource":{"service.name":"worker-svc","service.instance.id":"host:7"},)"
+          R"("trace_id":"4bf92f35","body":"late","attributes":{"message_id":"m","n":1}})"
           "\n");
 }
 
