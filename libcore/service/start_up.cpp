@@ -4,6 +4,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 
 #include "libcore/postgres/clock_table.hpp"
 #include "libcore/postgres/migrator.hpp"
@@ -60,17 +61,17 @@ std::chrono::milliseconds jittered(std::chrono::milliseconds pause) {
 
 bool wait_for_database(postgres::Pool& pool, runtime::AppEnv app_env, const std::stop_token& stop) {
     runtime::log::RateLimit limit(log_every);
-    std::string last_reason;
+    std::string_view last_event;
     for (auto pause = first_pause; !stop.stop_requested(); pause = std::min(2 * pause, longest_pause)) {
         const auto met = obstacle(pool, app_env);
         if (!met) {
-            if (!last_reason.empty()) runtime::log::info("the database is there");
+            if (!last_event.empty()) runtime::log::info("the database is there");
             return true;
         }
-        if (limit.pass() || met->reason != last_reason) {
+        if (limit.pass() || met->event != last_event) {
             runtime::log::warn(met->event, {{"reason", met->reason}});
         }
-        last_reason = met->reason;
+        last_event = met->event;
         runtime::sleep_until_stop(stop, jittered(pause));
     }
     return false;
