@@ -20,8 +20,9 @@ stop_servers() {
 }
 
 # What tests and benchmarks need to know: superuser access, for they create their own databases. The password is for
-# those that go over TCP, through a gate that fails on demand.
+# those that go over TCP, through a gate that fails on demand. One test reads what the server logs.
 server_environment() {
   echo "TEST_DATABASE_URL=$(database_url postgres postgres)&password=$(cat "$STATE/postgres_password")"
   echo "TEST_AMQP_URL=$(amqp_url)"
+  echo "TEST_POSTGRES_LOG=$STATE/logs/postgres.log"
 }
