@@ -187,7 +187,6 @@ private:
         }
         if (const auto suppressed = shared_->failures.pass())
             log::error("a request handler failed", {{"server", shared_->settings.name},
-                                                    {"path", request.path},
                                                     {"reason", reason},
                                                     {"suppressed", *suppressed}});
         return problem(500, "Internal error", "internal");

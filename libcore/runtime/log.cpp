@@ -96,6 +96,11 @@ void append_value(std::string& line, const Value& value) {
     std::visit(Append{line}, value.content());
 }
 
+bool is_trace(const Attribute& attribute) {
+    const auto* text = std::get_if<std::string_view>(&attribute.value.content());
+    return attribute.name == trace_id && text && !text->empty();
+}
+
 std::string timestamp(std::chrono::system_clock::time_point at) {
     const auto micros = std::chrono::floor<std::chrono::microseconds>(at.time_since_epoch());
     const auto seconds = std::chrono::floor<std::chrono::seconds>(micros);
@@ -193,7 +198,7 @@ std::string format_line(std::chrono::system_clock::time_point at, Level level, c
     append_json_string(line, options.instance);
     line += '}';
     for (const auto& attribute : attributes) {
-        if (attribute.name != trace_id) continue;
+        if (!is_trace(attribute)) continue;
         line += R"(,"trace_id":)";
         append_value(line, attribute.value);
     }

@@ -5,12 +5,16 @@
 #include "libcore/postgres/error.hpp"
 #include "services/api/api_key.hpp"
 #include "services/api/random.hpp"
+#include "services/api/trace_context.hpp"
 
 namespace api {
 
 namespace {
 
 namespace log = runtime::log;
+
+// Somebody waits for the answer; nothing here should take a tenth of it.
+constexpr std::chrono::seconds slow{1};
 
 /// The client's own, when it is fit for a header and a log line; else a new one.
 std::string request_id_of(const runtime::Request& request) {
@@ -74,21 +78,38 @@ Application::Application(postgres::Pool& pool, Reference& reference, runtime::Re
 runtime::Reply Application::handle(const runtime::Request& request) {
     const auto started = std::chrono::steady_clock::now();
     metrics_.begin();
-    Visit visit{request, request_id_of(request), match(request.method, request.path)};
+    Visit visit{request, request_id_of(request), trace_id(request.header("traceparent")),
+                match(request.method, request.path)};
     auto reply = reply_of(guarded(visit), visit.request_id);
     for (auto& header : visit.headers) reply.headers.push_back(std::move(header));
     reply.headers.emplace_back("X-Request-Id", visit.request_id);
     const auto* found = std::get_if<Match>(&visit.target);
-    metrics_.end(found ? found->route : nullptr, reply.status, std::chrono::steady_clock::now() - started);
+    const auto took = std::chrono::steady_clock::now() - started;
+    metrics_.end(found ? found->route : nullptr, reply.status, took);
+    if (took > slow) log_slow(visit, reply.status, took);
     return reply;
+}
+
+void Application::log_slow(const Visit& visit, int status, std::chrono::nanoseconds took) {
+    const auto suppressed = slow_limit_.pass();
+    if (!suppressed) return;
+    const auto* found = std::get_if<Match>(&visit.target);
+    log::warn("slow request", {{"route", found ? found->route->pattern : "none"},
+                               {"method", visit.request.method},
+                               {"status", status},
+                               {"duration_ms", std::chrono::floor<std::chrono::milliseconds>(took).count()},
+                               {"request_id", visit.request_id},
+                               {"trace_id", visit.trace_id},
+                               {"suppressed", *suppressed}});
 }
 
 Answer Application::guarded(Visit& visit) {
     const auto log_unavailable = [&](const std::exception& error) {
         if (const auto suppressed = unavailable_limit_.pass()) {
-            log::error(
-                "database unavailable",
-                {{"error", error.what()}, {"request_id", visit.request_id}, {"suppressed", *suppressed}});
+            log::error("database unavailable", {{"error", error.what()},
+                                                {"request_id", visit.request_id},
+                                                {"trace_id", visit.trace_id},
+                                                {"suppressed", *suppressed}});
         }
     };
     const auto log_failure = [&](const std::exception& error) {
@@ -96,7 +117,8 @@ Answer Application::guarded(Visit& visit) {
         log::error("request failed", {{"route", found ? found->route->pattern : "none"},
                                       {"method", visit.request.method},
                                       {"error", error.what()},
-                                      {"request_id", visit.request_id}});
+                                      {"request_id", visit.request_id},
+                                      {"trace_id", visit.trace_id}});
     };
     try {
         return answer(visit);

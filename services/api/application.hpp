@@ -34,11 +34,13 @@ private:
     struct Visit {
         const runtime::Request& request;
         std::string request_id;
+        std::string_view trace_id;  ///< empty: the client follows no trace
         Target target;
         Headers headers = {};  ///< of the reply, whatever it is
         std::string_view actor = "development";
     };
 
+    void log_slow(const Visit& visit, int status, std::chrono::nanoseconds took);
     Answer guarded(Visit& visit);
     Answer answer(Visit& visit);
     std::optional<json::Problem> refused(Visit& visit, const Snapshot& reference);
@@ -49,6 +51,7 @@ private:
     RequestMetrics metrics_;
     const Door door_;
     RateLimiter limiter_;
+    runtime::log::RateLimit slow_limit_{std::chrono::seconds(1)};
     runtime::log::RateLimit unavailable_limit_{std::chrono::seconds(1)};
 };
 

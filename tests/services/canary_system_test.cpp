@@ -186,7 +186,10 @@ TEST_CASE(
     const Environment environment{{"LOG_LEVEL", "debug"},
                                   {"DATABASE_URL", support::through(system.database.url(), database.port())},
                                   {"AMQP_URL", system.amqp_url_through(broker.port())},
-                                  {"PROVIDER_TOKEN", "provider-token-7f3a"}};
+                                  {"PROVIDER_TOKEN", "provider-token-7f3a"},
+                                  {"RATE_LIMIT_MAX_REQUESTS", "10000"},
+                                  {"RATE_LIMIT_CREATE", "10000"},
+                                  {"RATE_LIMIT_UPDATE", "10000"}};
     system.provider.play(refusals);
 
     auto api = system.start("api-svc", environment);

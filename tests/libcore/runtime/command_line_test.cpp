@@ -21,6 +21,19 @@ struct Outcome {
     std::optional<Arguments> create_key = {};
 };
 
+/// Until the end of its scope, also when that is an exception.
+class Redirected {
+public:
+    Redirected(std::ostream& from, std::ostringstream& to) : from_(from), old_(from.rdbuf(to.rdbuf())) {}
+    Redirected(const Redirected&) = delete;
+    Redirected& operator=(const Redirected&) = delete;
+    ~Redirected() { from_.rdbuf(old_); }
+
+private:
+    std::ostream& from_;
+    std::streambuf* const old_;
+};
+
 Outcome run(std::vector<const char*> arguments, const runtime::Environment& environment) {
     Outcome outcome;
     const runtime::Program program{
@@ -42,13 +55,11 @@ Outcome run(std::vector<const char*> arguments, const runtime::Environment& envi
           }},
          {{"keys", "list"}, "List API keys", {}, [](const Arguments&) { return 0; }}}};
     std::ostringstream out, error;
-    auto* const old_out = std::cout.rdbuf(out.rdbuf());
-    auto* const old_error = std::cerr.rdbuf(error.rdbuf());
+    const Redirected to_out(std::cout, out);
+    const Redirected to_error(std::cerr, error);
     arguments.insert(arguments.begin(), "api-svc");
     outcome.exit = runtime::handle_command_line(static_cast<int>(arguments.size()), arguments.data(), program,
                                                 environment);
-    std::cout.rdbuf(old_out);
-    std::cerr.rdbuf(old_error);
     outcome.out = out.str();
     outcome.error = error.str();
     return outcome;

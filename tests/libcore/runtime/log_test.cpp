@@ -69,6 +69,12 @@ TEST_CASE("a trace id stands beside the attributes, where OpenTelemetry looks fo
           "\n");
 }
 
+TEST_CASE("a line that concerns no trace has no trace id") {
+    const auto line =
+        log::format_line(at, log::Level::warn, options, "slow request", {{"trace_id", ""}, {"n", 1}});
+    CHECK(line.find("trace_id") == std::string::npos);
+}
+
 TEST_CASE("hostile texts stay inside their JSON strings") {
     using namespace std::string_literals;
     for (const auto& hostile :
