@@ -206,3 +206,15 @@ private:
         return settings;
     }
 };
+
+/// Pages of tables and indexes that a statement touches, the functions it calls included.
+inline int pages_touched(postgres::Connection& session, const std::string& sql) {
+    const std::string explain = "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) " + sql;
+    const std::string hit = "shared hit=";
+    for (const auto row : session.run(postgres::Statement{"pages_touched", explain.c_str()})) {
+        const auto line = row.get<std::string>(0);
+        if (const auto found = line.find(hit); found != std::string::npos)
+            return std::stoi(line.substr(found + hit.size()));
+    }
+    return 0;
+}
