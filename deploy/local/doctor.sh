@@ -7,14 +7,16 @@ command_doctor() {
   [[ $(release VERSION_ID) == 12 ]] ||
     advice+=("Tidings is built and tested on Debian 12; elsewhere packages may be missing or differ")
 
-  mapfile -t missing < <(missing_packages "${PACKAGES[@]}" "${TEST_PACKAGES[@]}")
+  mapfile -t missing < <(missing_packages "${PACKAGES[@]}")
   if ((${#missing[@]} == 0)); then
-    finding packages "all $((${#PACKAGES[@]} + ${#TEST_PACKAGES[@]})) are there"
+    finding packages "all ${#PACKAGES[@]} are there"
     finding versions "$(versions)"
   else
     finding packages "missing: ${missing[*]}"
-    advice+=("./dev packages installs them$( ((EUID == 0)) || echo ' (with sudo, or it prints the command)')")
+    advice+=("./dev packages installs the missing packages$( ((EUID == 0)) || echo ' (with sudo, or it prints the command)')")
   fi
+  mapfile -t missing < <(missing_packages "${TEST_PACKAGES[@]}")
+  ((${#missing[@]} == 0)) || finding 'for tests' "missing, and installed by ./dev test: ${missing[*]}"
 
   find_states
   finding user "$(describe_user)"

@@ -14,6 +14,9 @@ def file_is_valid():
         code, text = docker_compose(*words, "config", "--quiet", given=given, env_file=env_file)
         if code != 0:
             yield text
+    named = re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), flags=re.M)
+    if named != list(GIVEN):
+        yield f".env.example names {named}"
     for name in GIVEN:
         rest = {key: value for key, value in GIVEN.items() if key != name}
         if docker_compose("config", "--quiet", given=rest)[0] == 0:
