@@ -28,8 +28,15 @@ support::Environment environment(const support::TestDatabase& database) {
 }
 
 struct Api {
+    explicit Api(const support::Environment& more = {})
+        : service("api-svc", [&] {
+              auto all = environment(database);
+              all.insert(more.begin(), more.end());
+              return all;
+          }()) {}
+
     support::TestDatabase database;
-    support::Service service{"api-svc", environment(database)};
+    support::Service service;
     Edge edge{service.port()};
     HttpClient client{edge.port()};
 };
@@ -143,6 +150,24 @@ TEST_CASE("the API learns the client's address from the edge, whatever the clien
     const std::string line = "\"path\":\"/api/v1/users\",\"status\":200";
     CHECK(support::eventually([&] { return edge.log().find(line) != std::string::npos; }));
     CHECK_THAT(edge.log(), !Contains("a=b") && !Contains("127.0.0.1"));
+}
+
+TEST_CASE("nobody escapes his limit behind the edge by claiming other addresses") {
+    Api api({{"TRUSTED_PROXIES", "127.0.0.1"},
+             {"RATE_LIMIT_MAX_REQUESTS", "5"},
+             {"RATE_LIMIT_WINDOW_MS", "3600000"}});
+    const auto served = [](HttpClient& client) {
+        int count = 0;
+        for (int i = 0; i < 20; ++i) {
+            const support::HttpHeaders claim{{"X-Forwarded-For", "203.0.113." + std::to_string(i)}};
+            count += client.request("GET", "/api/v1/nothing", {}, claim).status == 404 ? 1 : 0;
+        }
+        return count;
+    };
+    CHECK(served(api.client) == 5);
+    // Whom the API trusts, as it does the edge, is believed.
+    HttpClient beside(api.service.port());
+    CHECK(served(beside) == 20);
 }
 
 TEST_CASE("the API hears of a slow client's request when it is whole") {
