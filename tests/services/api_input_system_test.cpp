@@ -166,7 +166,7 @@ TEST_CASE("a sane request id is kept and any other is replaced") {
 }
 
 TEST_CASE("the published description lists exactly the routes there are") {
-    const auto path = std::filesystem::path(__FILE__).parent_path() / "../../proto/openapi.yaml";
+    const auto path = std::filesystem::path(TIDINGS_SOURCE) / "proto/openapi.yaml";
     std::ifstream file(path);
     REQUIRE(file);
     const std::set<std::string> methods{"get", "put", "patch", "post", "delete"};

@@ -15,7 +15,7 @@ const domain::Delivery delivery{*domain::parse_uuid("0190a0b0-c0d0-7e00-8f00-000
                                 *domain::parse_date("2027-02-28"), 3, "4bf92f3577b34da6"};
 
 json::Value schema() {
-    const auto path = std::filesystem::path(__FILE__).parent_path() / "../../../proto/delivery.schema.json";
+    const auto path = std::filesystem::path(TIDINGS_SOURCE) / "proto/delivery.schema.json";
     std::ifstream file(path);
     REQUIRE(file);
     const std::string text{std::istreambuf_iterator<char>(file), {}};
