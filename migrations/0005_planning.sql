@@ -57,7 +57,8 @@ BEGIN
         WHERE falls_on(o.date, o.one_off, wanted.day, t.leap_day)
           -- As the planner measures: by the time before the spread, which may lead far beyond.
           AND at.instant >= known.since AND civil.instant < until
-        ORDER BY t.name, wanted.day
+        -- Of two dates on one day, one is not there by the rule of 29 February.
+        ORDER BY t.name, wanted.day, month_day(o.date) <> month_day(wanted.day)
         ON CONFLICT (idempotency_key, delivery_date) DO UPDATE SET
             plan_version = excluded.plan_version, timezone = excluded.timezone, civil_rule = excluded.civil_rule,
             scheduled_send_time = excluded.scheduled_send_time, due_at = excluded.due_at, status = 'SCHEDULED',
@@ -112,6 +113,7 @@ BEGIN
             CROSS JOIN LATERAL civil_time(p.delivery_date, t.send_at, u.timezone, t.gap_rule, t.fold_rule) AS civil
             WHERE o.message_type = p.message_type
               AND falls_on(o.date, o.one_off, p.delivery_date, t.leap_day)
+            ORDER BY month_day(o.date) <> month_day(p.delivery_date)
             LIMIT 1
         ) o ON true
     ), deleted AS (
@@ -151,7 +153,7 @@ BEGIN
               WHEN c.instant IS NULL THEN c.in_doubt AND c.plan_version <> c.new_version
               ELSE NOT c.stays_cancelled
                    AND (c.status = 'CANCELLED' OR c.plan_version <> c.new_version
-                        OR c.scheduled_send_time <> c.instant)
+                        OR c.scheduled_send_time <> c.instant OR m.civil_rule IS DISTINCT FROM c.rules)
           END
         RETURNING 1
     )

@@ -16,6 +16,25 @@ domain::Instant Zone::instant_of(WallTime wall) const {
     return domain::Instant(wall.time_since_epoch() - info.first.offset);
 }
 
+Meaning Zone::meaning_of(WallTime wall, Gap gap, Fold fold) const {
+    const auto info = zone_->get_info(date::local_seconds(wall.time_since_epoch()));
+    const auto with = [&](std::chrono::seconds offset) {
+        return domain::Instant(wall.time_since_epoch() - offset);
+    };
+    switch (info.result) {
+        case date::local_info::unique:
+            return {.instant = with(info.first.offset)};
+        case date::local_info::ambiguous:
+            return {.instant = with(fold == Fold::first ? info.first.offset : info.second.offset),
+                    .in_fold = true};
+        default:
+            // The offset before the gap shows the time moved on by its length, the one after it moved back.
+            if (gap == Gap::skip) return {.instant = std::nullopt, .in_gap = true};
+            return {.instant = with(gap == Gap::shift_forward ? info.first.offset : info.second.offset),
+                    .in_gap = true};
+    }
+}
+
 std::chrono::seconds Zone::offset_at(domain::Instant instant) const {
     return zone_->get_info(instant).offset;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,16 @@ struct Transition {
     std::chrono::seconds after;
 };
 
+enum class Gap { shift_forward, before_gap, skip };
+enum class Fold { first, second };
+
+/// What a wall time means by a type's rules. No instant: it does not exist, and is skipped.
+struct Meaning {
+    std::optional<domain::Instant> instant;
+    bool in_gap = false;
+    bool in_fold = false;
+};
+
 class Zone {
 public:
     /// Throws std::runtime_error for a name that the system does not know.
@@ -33,6 +44,8 @@ public:
 
     /// A wall time in a gap moves forward by the length of the gap; one that happens twice means the first.
     domain::Instant instant_of(WallTime wall) const;
+
+    Meaning meaning_of(WallTime wall, Gap gap, Fold fold) const;
 
     /// What must be added to UTC to read this zone's clock.
     std::chrono::seconds offset_at(domain::Instant instant) const;
