@@ -451,7 +451,7 @@ void Walk::give_back(Dice& dice) {
 void Walk::record(Dice& dice) {
     if (claims_.empty()) return;
     const auto& held = dice.one_in(3) ? dice.of(claims_) : claims_.back();
-    domain::Outcome outcome{.failures = held.failures, .in_doubt = held.in_doubt || dice.one_in(5)};
+    domain::Outcome outcome{.failures = held.failures, .in_doubt = held.in_doubt || dice.one_in(2)};
     outcome.ending =
         dice.of(std::vector{domain::Ending::sent, domain::Ending::retrying, domain::Ending::retrying,
                             domain::Ending::unknown, domain::Ending::failed});
