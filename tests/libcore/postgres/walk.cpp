@@ -519,6 +519,26 @@ void Walk::cancel(Dice& dice) {
     message.by_user = false;
 }
 
+// Whoever has something under way changes just what it came from.
+void Walk::disturb(Dice& dice) {
+    std::vector<model::Key> under_way;
+    for (const auto& [key, message] : model_.rows)
+        if (message.attempt > 0 && (message.waits() || message.status == model::Status::queued))
+            under_way.push_back(key);
+    if (under_way.empty()) return;
+    const auto key = dice.of(under_way);
+    const auto& user = model_.users.at(key.user);
+    if (user.deleted || key.type == "RENEWAL") return;
+    std::optional<domain::Date> other;
+    if (dice.one_in(3)) other = some_date(dice);
+    change_fields(key.user, "what is under way: " + key.type, [&](domain::UserFields& fields) {
+        if (dice.one_in(4))
+            fields.timezone = dice.of(zones_);
+        else
+            (key.type == "BIRTHDAY" ? fields.birthday_date : fields.anniversary_date) = other;
+    });
+}
+
 void Walk::take(const Step& step) {
     using Action = void (Walk::*)(Dice&);
     // As often as it stands here.
@@ -535,7 +555,7 @@ void Walk::take(const Step& step) {
         put(1, &Walk::pause_type), put(6, &Walk::pass_time), put(3, &Walk::plan), put(2, &Walk::plan_partly);
         put(1, &Walk::replan), put(4, &Walk::dispatch), put(1, &Walk::fail_to_dispatch), put(4, &Walk::claim);
         put(1, &Walk::give_back), put(3, &Walk::record), put(1, &Walk::rescue), put(4, &Walk::deliver);
-        put(1, &Walk::cancel);
+        put(1, &Walk::cancel), put(3, &Walk::disturb);
         return all;
     }();
     Dice dice(step.dice);

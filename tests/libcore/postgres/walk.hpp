@@ -110,6 +110,7 @@ private:
     void rescue(Dice& dice);
     void deliver(Dice& dice);
     void cancel(Dice& dice);
+    void disturb(Dice& dice);
 
     Ledger& real_;
     model::Ledger model_;
