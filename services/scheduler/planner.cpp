@@ -15,6 +15,9 @@ namespace {
 // Long enough that the transaction does not matter, short enough that a stop never waits.
 constexpr int users_per_chunk = 10'000;
 constexpr auto pause = 1s;
+// A backlog of days is planned in rounds of this length, so that a round which hangs can be told from a long
+// one.
+constexpr auto longest_round = 10s;
 
 }  // namespace
 
@@ -35,18 +38,19 @@ std::chrono::milliseconds Planner::run_once() {
         std::ranges::rotate(units, units.begin() + static_cast<std::ptrdiff_t>(random() % units.size()));
         std::ranges::stable_sort(units, {}, &postgres::Unit::delivery_date);
     }
-    int planned = 0;
-    for (const postgres::Unit& unit : units) {
-        if (stop_.stop_requested()) return 0ms;
-        const int rows = postgres::plan_unit(pool_, unit, users_per_chunk);
+    const auto started = std::chrono::steady_clock::now();
+    int messages = 0;
+    std::size_t planned = 0;
+    while (planned < units.size() && !stop_.stop_requested() &&
+           std::chrono::steady_clock::now() - started < longest_round) {
+        const int rows = postgres::plan_unit(pool_, units[planned], users_per_chunk);
         messages_.Increment(rows);
         units_.Increment();
-        planned += rows;
+        messages += rows;
+        ++planned;
     }
-    if (planned > 0) {
-        runtime::log::info("planned messages", {{"messages", planned}, {"units", std::ssize(units)}});
-    }
-    return pause;
+    if (messages > 0) runtime::log::info("planned messages", {{"messages", messages}, {"units", planned}});
+    return planned < units.size() ? 0ms : pause;
 }
 
 }  // namespace scheduler

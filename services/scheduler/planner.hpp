@@ -14,8 +14,8 @@ public:
     Planner(postgres::Pool& pool, runtime::Registry& registry, std::chrono::milliseconds horizon,
             std::stop_token stop);
 
-    /// Plans every unit that is due, and returns the pause before the next look. Ends early when stop is
-    /// requested: every chunk has been committed.
+    /// Plans units that are due, for some seconds at most, and returns the pause before the next look: zero
+    /// as long as there are more. Ends early when stop is requested: every chunk has been committed.
     std::chrono::milliseconds run_once();
 
 private:
