@@ -8,14 +8,6 @@ namespace domain {
 
 namespace {
 
-std::string lower_case(std::string_view text) {
-    std::string lower(text);
-    for (auto& c : lower) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    }
-    return lower;
-}
-
 bool is_pattern(std::string_view text) {
     const auto at = text.find('@');
     return at != std::string_view::npos && at > 0 && at + 1 < text.size() &&

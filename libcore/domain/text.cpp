@@ -45,6 +45,14 @@ std::string clean_text(std::string_view bytes, std::size_t max_bytes) {
     return text;
 }
 
+std::string lower_case(std::string_view text) {
+    std::string lower(text);
+    for (auto& c : lower) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return lower;
+}
+
 std::vector<std::string_view> split(std::string_view text, char separator) {
     std::vector<std::string_view> parts;
     while (true) {

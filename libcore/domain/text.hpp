@@ -12,6 +12,9 @@ namespace domain {
 /// falls between two characters.
 std::string clean_text(std::string_view bytes, std::size_t max_bytes);
 
+/// The letters A to Z in lower case, all else as it is.
+std::string lower_case(std::string_view text);
+
 /// The parts between the separators: one more than there are separators.
 std::vector<std::string_view> split(std::string_view text, char separator);
 

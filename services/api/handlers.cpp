@@ -2,25 +2,19 @@
 
 #include <algorithm>
 
+#include "libcore/domain/text.hpp"
 #include "libcore/json/parser.hpp"
 
 namespace api {
 
 namespace {
 
-std::string lower_case_without_blanks(std::string_view text) {
-    std::string result;
-    for (const char c : text) {
-        if (c != ' ' && c != '\t') result += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-    }
-    return result;
-}
-
 /// JSON in UTF-8, as it is: neither in another charset nor compressed.
 bool is_json(const runtime::Request& request) {
     const auto types = request.all_headers("content-type");
     if (types.size() != 1 || !request.header("content-encoding").empty()) return false;
-    const auto type = lower_case_without_blanks(types.front());
+    auto type = domain::lower_case(types.front());
+    std::erase_if(type, [](char c) { return c == ' ' || c == '\t'; });
     return type == "application/json" || type == "application/json;charset=utf-8" ||
            type == "application/json;charset=\"utf-8\"";
 }

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "libcore/domain/text.hpp"
+
 namespace api {
 
 namespace {
@@ -10,14 +12,6 @@ constexpr std::chrono::milliseconds refresh_interval{1000};
 // A revoked key opens nothing after this long, whatever the database does.
 constexpr std::chrono::seconds oldest_snapshot{5};
 constexpr std::chrono::hours oldest_zones{1};
-
-std::string lower_case(std::string_view text) {
-    std::string lower(text);
-    for (auto& c : lower) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    }
-    return lower;
-}
 
 /// Zones are taken over from the snapshot before while they are recent.
 std::shared_ptr<const Snapshot> read(postgres::Pool& pool, const Snapshot* before) {
@@ -41,11 +35,11 @@ std::shared_ptr<const Snapshot> read(postgres::Pool& pool, const Snapshot* befor
 }  // namespace
 
 Zones::Zones(std::vector<postgres::ZoneName> names) {
-    for (auto& zone : names) by_lower_case_.emplace(lower_case(zone.name), std::move(zone.stored));
+    for (auto& zone : names) by_lower_case_.emplace(domain::lower_case(zone.name), std::move(zone.stored));
 }
 
 std::optional<std::string> Zones::canonical(std::string_view name) const {
-    const auto found = by_lower_case_.find(lower_case(name));
+    const auto found = by_lower_case_.find(domain::lower_case(name));
     if (found == by_lower_case_.end()) return std::nullopt;
     return found->second;
 }

@@ -33,3 +33,8 @@ TEST_CASE("a line is valid UTF-8 without controls or line breaks") {
         CHECK_FALSE(domain::is_line(text));
     }
 }
+
+TEST_CASE("lower case changes the letters A to Z alone") {
+    CHECK(domain::lower_case("America/Port-au-Prince Z[") == "america/port-au-prince z[");
+    CHECK(domain::lower_case("ÀÉ") == "ÀÉ");
+}
