@@ -70,7 +70,7 @@ domain::Result<std::optional<std::string>> decode_resume(const Value& body) {
     return reason;
 }
 
-std::string encode(const std::optional<domain::Pause>& pause, int due, std::chrono::seconds oldest_due) {
+std::string encode(const std::optional<domain::Pause>& pause, const std::optional<Waiting>& waiting) {
     Writer writer;
     writer.begin_object().member("paused", pause.has_value());
     if (pause) {
@@ -79,7 +79,9 @@ std::string encode(const std::optional<domain::Pause>& pause, int due, std::chro
             .member("since", pause->since)
             .member("until", pause->until);
     }
-    writer.member("messagesDue", due).member("oldestDueSeconds", oldest_due.count()).end_object();
+    if (waiting)
+        writer.member("messagesDue", waiting->due).member("oldestDueSeconds", waiting->oldest_due.count());
+    writer.end_object();
     return writer.take();
 }
 

@@ -21,7 +21,12 @@ domain::Result<PauseInput> decode_pause(const Value& body);
 /// The reason in `{"reason"?}`.
 domain::Result<std::optional<std::string>> decode_resume(const Value& body);
 
-/// `due`: how many messages wait for a dispatcher, and for how long the first of them.
-std::string encode(const std::optional<domain::Pause>& pause, int due, std::chrono::seconds oldest_due);
+/// What waits for a dispatcher: how many messages, and for how long the first of them.
+struct Waiting {
+    int due = 0;
+    std::chrono::seconds oldest_due{};
+};
+
+std::string encode(const std::optional<domain::Pause>& pause, const std::optional<Waiting>& waiting = {});
 
 }  // namespace json

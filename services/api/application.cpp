@@ -125,9 +125,6 @@ Answer Application::guarded(Visit& visit) {
     } catch (const StaleReference& error) {
         log_unavailable(error);
         return unavailable();
-    } catch (const postgres::PoolExhausted& error) {
-        log_unavailable(error);
-        return unavailable();
     } catch (const postgres::DatabaseError& error) {
         if (error.connection_lost() || error.timed_out()) {
             log_unavailable(error);
@@ -172,8 +169,9 @@ std::optional<json::Problem> Application::refused(Visit& visit, const Snapshot& 
     }
     reference_.note_use(*key);
     visit.actor = key->row.name;
-    const auto of = class_of(route.method);
-    if (auto problem = limited(visit, limiter_.admit(*key, client, of, now), name_of(of))) return problem;
+    if (const auto of = class_of(route.method); route.limited) {
+        if (auto problem = limited(visit, limiter_.admit(*key, client, of, now), name_of(of))) return problem;
+    }
     if (!allows(*key, route.scope)) {
         return json::Problem{403, "forbidden",
                              "This key does not have the scope " + std::string(route.scope) + "."};

@@ -1,5 +1,4 @@
 #include "libcore/json/pause.hpp"
-
 #include "libcore/postgres/dispatch_table.hpp"
 #include "libcore/postgres/pause_table.hpp"
 #include "services/api/handlers.hpp"
@@ -9,9 +8,11 @@ namespace api {
 Answer get_pause(const Call& call) {
     const auto pause = postgres::current_pause(call.pool);
     const auto backlog = postgres::due_backlog(call.pool);
-    const auto oldest_due = std::chrono::floor<std::chrono::seconds>(backlog.oldest_due);
-    return runtime::Reply{.body = json::encode(pause, backlog.due, oldest_due), .headers = {}};
+    const json::Waiting waiting{backlog.due, std::chrono::floor<std::chrono::seconds>(backlog.oldest_due)};
+    return runtime::Reply{.body = json::encode(pause, waiting), .headers = {}};
 }
+
+// What is committed is told without another question to the database, which could fail.
 
 Answer pause_deliveries(const Call& call) {
     const auto body = read_body(call.request);
@@ -20,7 +21,7 @@ Answer pause_deliveries(const Call& call) {
     if (!input) return problem_of(input.errors());
     const auto paused = postgres::pause_deliveries(call.pool, call.actor, input->reason, input->until);
     if (!paused) return problem_of(paused.errors());
-    return get_pause(call);
+    return runtime::Reply{.body = json::encode(*paused), .headers = {}};
 }
 
 Answer resume_deliveries(const Call& call) {
@@ -33,7 +34,7 @@ Answer resume_deliveries(const Call& call) {
         reason = *input;
     }
     postgres::resume_deliveries(call.pool, call.actor, reason);
-    return get_pause(call);
+    return runtime::Reply{.body = json::encode(std::nullopt), .headers = {}};
 }
 
 }  // namespace api

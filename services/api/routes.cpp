@@ -10,6 +10,9 @@ namespace api {
 
 namespace {
 
+// An import that uses up what an address may do must not keep anybody from stopping everything.
+constexpr bool unlimited = false;
+
 constexpr std::array<Route, 11> table = {{
     {"POST", "/api/v1/users", "users:write", create_user},
     {"GET", "/api/v1/users/{id}", "users:read", get_user},
@@ -17,9 +20,9 @@ constexpr std::array<Route, 11> table = {{
     {"PATCH", "/api/v1/users/{id}", "users:write", change_user},
     {"DELETE", "/api/v1/users/{id}", "users:write", delete_user},
     {"GET", "/api/v1/users/{id}/messages", "messages:read", list_user_messages, message_list_parameters},
-    {"GET", "/api/v1/pause", "admin", get_pause},
-    {"POST", "/api/v1/pause", "admin", pause_deliveries},
-    {"POST", "/api/v1/resume", "admin", resume_deliveries},
+    {"GET", "/api/v1/pause", "admin", get_pause, {}, unlimited},
+    {"POST", "/api/v1/pause", "admin", pause_deliveries, {}, unlimited},
+    {"POST", "/api/v1/resume", "admin", resume_deliveries, {}, unlimited},
     {"POST", "/api/v1/message-types/{name}/test-send", "admin", send_test},
     {"GET", "/api/v1/test-sends/{id}", "admin", get_test_send},
 }};

@@ -18,6 +18,7 @@ struct Route {
     std::string_view scope;    ///< what a key must allow
     Handler handler;
     std::span<const Parameter> parameters = {};  ///< that its query may have
+    bool limited = true;                         ///< by key and address; false: never refused for its rate
 };
 
 std::span<const Route> routes();

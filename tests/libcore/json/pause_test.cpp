@@ -52,9 +52,11 @@ TEST_CASE("resuming takes a reason or none") {
 }
 
 TEST_CASE("the state of a pause is told with what waits") {
-    CHECK(json::encode(std::nullopt, 0, 0s) == R"({"paused":false,"messagesDue":0,"oldestDueSeconds":0})");
+    CHECK(json::encode(std::nullopt) == R"({"paused":false})");
+    CHECK(json::encode(std::nullopt, json::Waiting{}) ==
+          R"({"paused":false,"messagesDue":0,"oldestDueSeconds":0})");
     const domain::Pause pause{.reason = "why", .by = "ops", .since = noon, .until = {}};
-    CHECK(json::encode(pause, 3, 90s) ==
+    CHECK(json::encode(pause, json::Waiting{3, 90s}) ==
           R"({"paused":true,"reason":"why","by":"ops","since":"2027-03-01T12:00:00Z","until":null,)"
           R"("messagesDue":3,"oldestDueSeconds":90})");
 }
