@@ -1,5 +1,6 @@
--- min_compatible: 1
--- The emergency stop. It stands in the ledger, so that it holds for all replicas and survives every restart.
+-- min_compatible: 7
+-- The emergency stop. It stands in the ledger, so that it holds for all replicas and survives every restart. A program
+-- that does not know it would deliver all the same, and must not work on this schema.
 
 -- No row: deliveries go on. One whose time has passed counts as none.
 CREATE TABLE delivery_pause (
