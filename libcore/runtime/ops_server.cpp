@@ -51,6 +51,7 @@ public:
                  .bind = settings.bind,
                  .port = settings.port,
                  .threads = 2,
+                 .max_connections = 100,
                  .drain_timeout = settings.check_timeout},
                 [this](const Request& request) { return answer(request); }) {}
 
