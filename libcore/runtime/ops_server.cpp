@@ -46,7 +46,7 @@ class OpsServer::Server {
 public:
     Server(const Settings& settings, Parts parts)
         : parts_(std::move(parts)),
-          readiness_(std::move(parts_.checks), settings.check_timeout, settings.check_cache),
+          readiness_(std::move(parts_.checks), settings.check_timeout, settings.check_interval),
           http_({.name = "ops",
                  .bind = settings.bind,
                  .port = settings.port,
@@ -83,7 +83,7 @@ private:
     }
 
     Reply ready() {
-        if (parts_.stopping.stop_requested()) return status_reply(false, "not_ready", "stopping");
+        if (parts_.stopping.stop_requested()) return status_reply(false, "stopping", "");
         return readiness_reply(readiness_.report(), started_);
     }
 

@@ -27,7 +27,7 @@ public:
         std::string bind = "127.0.0.1";
         std::uint16_t port = 0;
         std::chrono::milliseconds check_timeout{2000};
-        std::chrono::milliseconds check_cache{1000};
+        std::chrono::milliseconds check_interval{1000};
     };
 
     /// What the service gives it; everything here outlives the server.

@@ -17,30 +17,25 @@ CheckResult run_guarded(const Check& check) {
 }  // namespace
 
 Readiness::Readiness(std::vector<Check> checks, std::chrono::milliseconds timeout,
-                     std::chrono::milliseconds cache)
+                     std::chrono::milliseconds interval)
     : checks_(std::move(checks)),
       timeout_(timeout),
-      cache_(cache),
+      interval_(interval),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 Readiness::Report Readiness::report() {
     std::unique_lock lock(mutex_);
-    const auto fresh = [&] {
-        return finished_at_ != Clock::time_point::min() && Clock::now() < finished_at_ + cache_;
-    };
-    if (fresh()) return last_;
-    const auto asked_at = Clock::now();
-    wanted_ = true;
-    changed_.notify_all();
-    if (changed_.wait_until(lock, asked_at + timeout_, [&] { return finished_at_ >= asked_at; }))
-        return last_;
-    return {false, {{running_, {false, "no answer in time"}}}};
+    if (first_round_) changed_.wait_until(lock, began_at_ + timeout_, [&] { return !first_round_; });
+    const bool hangs = in_progress_ && Clock::now() >= began_at_ + timeout_;
+    if (first_round_ || hangs) return {false, {{running_, {false, "no answer in time"}}}};
+    return last_;
 }
 
 void Readiness::run(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
-    while (changed_.wait(lock, stop, [&] { return wanted_; })) {
-        wanted_ = false;
+    while (!stop.stop_requested()) {
+        in_progress_ = true;
+        began_at_ = Clock::now();
         Report report;
         for (const auto& check : checks_) {
             running_ = check.name;
@@ -51,8 +46,10 @@ void Readiness::run(const std::stop_token& stop) {
             report.checks.emplace_back(check.name, std::move(result));
         }
         last_ = std::move(report);
-        finished_at_ = Clock::now();
+        in_progress_ = false;
+        first_round_ = false;
         changed_.notify_all();
+        changed_.wait_for(lock, stop, interval_, [] { return false; });
     }
 }
 

@@ -1,5 +1,5 @@
-// Runs a service's dependency checks on a thread of its own, at most once per cache time however often it is
-// asked, and answers within the timeout whatever the checks do.
+// Runs a service's dependency checks on a thread of its own, however often it is asked, and tells what they
+// said last: nobody who asks waits for a check, but at the very beginning.
 #pragma once
 
 #include <chrono>
@@ -31,7 +31,10 @@ public:
         std::vector<std::pair<std::string, CheckResult>> checks;
     };
 
-    Readiness(std::vector<Check> checks, std::chrono::milliseconds timeout, std::chrono::milliseconds cache);
+    /// `interval` lies between two rounds of checks; a round that takes longer than `timeout` counts as
+    /// failed.
+    Readiness(std::vector<Check> checks, std::chrono::milliseconds timeout,
+              std::chrono::milliseconds interval);
 
     /// Any thread.
     Report report();
@@ -43,11 +46,12 @@ private:
 
     const std::vector<Check> checks_;
     const std::chrono::milliseconds timeout_;
-    const std::chrono::milliseconds cache_;
+    const std::chrono::milliseconds interval_;
     std::mutex mutex_;
     std::condition_variable_any changed_;
-    bool wanted_ = false;
-    Clock::time_point finished_at_ = Clock::time_point::min();
+    bool first_round_ = true;
+    Clock::time_point began_at_ = Clock::now();  ///< the round in progress, or the last one
+    bool in_progress_ = true;
     std::string running_;  ///< name of the check in progress
     Report last_;
     std::jthread thread_;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/libcore/runtime/json_checker.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/http_client.hpp"
 
 using namespace std::chrono_literals;
@@ -79,25 +80,26 @@ TEST_CASE("a service is not ready before it has started, however well all is") {
 TEST_CASE("probes do not storm a dependency") {
     runtime::Registry registry("test");
     std::atomic<int> checks = 0;
-    OpsServer server({.check_cache = 1h}, {.registry = registry, .checks = {{"database", [&] {
-                                                                                 ++checks;
-                                                                                 return CheckResult{};
-                                                                             }}}});
+    OpsServer server({.check_interval = 1h}, {.registry = registry, .checks = {{"database", [&] {
+                                                                                    ++checks;
+                                                                                    return CheckResult{};
+                                                                                }}}});
     server.started();
     for (int i = 0; i < 50; ++i) CHECK(http_get(server.port(), "/readyz").status == 200);
     CHECK(checks == 1);
 }
 
-TEST_CASE("a check is asked again when the cache is old") {
+TEST_CASE("a check is asked again and again") {
     runtime::Registry registry("test");
     std::atomic<bool> up = false;
-    OpsServer server({.check_cache = 0ms}, {.registry = registry, .checks = {{"database", [&] {
-                                                                                  return CheckResult{up, ""};
-                                                                              }}}});
+    OpsServer server({.check_interval = 5ms},
+                     {.registry = registry, .checks = {{"database", [&] {
+                                                            return CheckResult{up, ""};
+                                                        }}}});
     server.started();
     CHECK(http_get(server.port(), "/readyz").status == 503);
     up = true;
-    CHECK(http_get(server.port(), "/readyz").status == 200);
+    CHECK(support::eventually([&] { return http_get(server.port(), "/readyz").status == 200; }));
 }
 
 TEST_CASE("a check that hangs makes the service not ready and blocks neither probes nor metrics") {
@@ -114,6 +116,29 @@ TEST_CASE("a check that hangs makes the service not ready and blocks neither pro
     CHECK_THAT(reply.body, Contains(R"("name":"database","ok":false,"detail":"no answer in time")"));
     CHECK(http_get(server.port(), "/livez").status == 200);
     CHECK(http_get(server.port(), "/metrics").status == 200);
+    answer.set_value();
+}
+
+TEST_CASE("a check that begins to hang keeps nobody waiting who asks for anything") {
+    runtime::Registry registry("test");
+    std::atomic<bool> hangs = false;
+    std::promise<void> answer;
+    const auto answered = answer.get_future().share();
+    OpsServer server({.check_timeout = 2s, .check_interval = 1ms},
+                     {.registry = registry, .checks = {{"database", [&] {
+                                                            if (hangs) answered.wait();
+                                                            return CheckResult{};
+                                                        }}}});
+    server.started();
+    REQUIRE(http_get(server.port(), "/readyz").status == 200);
+    hangs = true;
+    const auto began = std::chrono::steady_clock::now();
+    // More connections than the server has threads.
+    for (int i = 0; i < 4; ++i) {
+        for (const auto* path : {"/readyz", "/livez", "/metrics"}) http_get(server.port(), path);
+    }
+    CHECK(std::chrono::steady_clock::now() - began < 1s);
+    CHECK(support::eventually([&] { return http_get(server.port(), "/readyz").status == 503; }));
     answer.set_value();
 }
 
