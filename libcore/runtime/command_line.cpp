@@ -82,7 +82,11 @@ std::optional<int> handle_command_line(int argc, const char* const* argv, const 
         return app.exit(error) == 0 ? exit_ok : exit_configuration;
     }
     if (print) std::cout << environment.table();
-    if (check || print) return report(environment);
+    if (check || print) {
+        const int configuration = report(environment);
+        if (check && configuration == exit_ok) std::cout << "ok\n";
+        return configuration;
+    }
     const auto command = std::ranges::find_if(commands, [](const auto& c) { return c.app->parsed(); });
     if (command == commands.end() && environment.errors().empty()) return std::nullopt;
     if (command == commands.end())

@@ -20,16 +20,16 @@ using namespace std::chrono_literals;
 constexpr auto probe_patience = 3s;
 
 /// A service that listens on every address is asked on loopback.
-std::string address_to_ask(const std::string& bind) {
+std::string address_to_ask(std::string bind) {
+    if (bind.starts_with('[') && bind.ends_with(']')) bind = bind.substr(1, bind.size() - 2);
     if (bind == "0.0.0.0") return "127.0.0.1";
-    return bind == "::" || bind == "[::]" ? "::1" : bind;
+    return bind == "::" ? "::1" : bind;
 }
 
 class Socket {
 public:
     Socket(const std::string& address, std::uint16_t port, std::chrono::milliseconds patience) {
         addrinfo hints{};
-        hints.ai_flags = AI_NUMERICHOST;
         hints.ai_socktype = SOCK_STREAM;
         addrinfo* found = nullptr;
         if (::getaddrinfo(address.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) return;

@@ -91,7 +91,9 @@ TEST_CASE("wrong settings end the program with 2 and are all named") {
 }
 
 TEST_CASE("the configuration can be checked and printed") {
-    CHECK(run({"--check-config"}, good()).exit == 0);
+    const auto right = run({"--check-config"}, good());
+    CHECK(right.exit == 0);
+    CHECK(right.out == "ok\n");
     CHECK(run({"--check-config"}, bad()).exit == 2);
     const auto printed = run({"--print-config"}, good());
     CHECK(printed.exit == 0);

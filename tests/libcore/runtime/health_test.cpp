@@ -16,7 +16,7 @@ int exit_code_of_health(const OpsServer& server, const std::string& bind) {
 
 TEST_CASE("health exits 0 once the service is ready, wherever it listens") {
     runtime::Registry registry("test");
-    const std::string bind = GENERATE("127.0.0.1", "0.0.0.0", "::1", "::");
+    const std::string bind = GENERATE("127.0.0.1", "0.0.0.0", "::1", "[::1]", "::", "localhost");
     OpsServer server({.bind = bind}, {.registry = registry});
     CHECK(exit_code_of_health(server, bind) == 1);
     server.started();
