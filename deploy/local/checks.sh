@@ -13,12 +13,13 @@ END
 }
 
 # run_checks LIST FILTER [RUNNER]: those that the function LIST names, each a command, or the argument of RUNNER. A check
-# writes what it objects to; silence is a pass.
+# writes what it objects to; silence is a pass, unless RUNNER fails.
 run_checks() {
   local check title found
   while read -r check title; do
     [[ "check: $title" =~ $2 ]] || continue
-    found=$(cd "$ROOT" && ${3:+"$3"} "$check" </dev/null 2>&1) || true
+    found=$(cd "$ROOT" && ${3:+"$3"} "$check" </dev/null 2>&1) || [[ -z ${3:-} || -n $found ]] ||
+      found="$3 $check failed without a word"
     if [[ -z $found ]]; then
       ((++PASSED))
     else

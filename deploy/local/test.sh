@@ -22,6 +22,8 @@ command_test() {
   install_packages "${TEST_PACKAGES[@]}"
   use_instance "${CHOSEN_INSTANCE:-test}"
   trap end_tests EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
   open_instance # its lock is held to the end: `down` leaves a running test alone
   RESULTS=$ROOT/build/test
   rm -rf "$RESULTS"

@@ -185,7 +185,10 @@ def budget_holds():
         if seconds(service["stop_grace_period"]) <= seconds(settings["SHUTDOWN_GRACE"][1]):
             yield f"{name}: is killed before its SHUTDOWN_GRACE is over"
     conf = (ROOT / "deploy/docker/postgresql.conf").read_text()
-    most = int(re.search(r"^max_connections = (\d+)", conf, flags=re.M)[1]) - 3  # kept for superusers
+    allowed = int(re.search(r"^max_connections = (\d+)", conf, flags=re.M)[1])
+    if compose()["services"]["postgres"]["pids_limit"] < allowed + 50:
+        yield f"PostgreSQL may have {allowed} connections, but not as many processes"
+    most = allowed - 3  # kept for superusers
     if 2 * connections > most:
         yield f"twice {connections} connections are more than PostgreSQL's {most}"
     for variable in ("DELIVERY_LEASE", "PROVIDER_IN_DOUBT"):

@@ -149,7 +149,9 @@ TEST_CASE("the API learns the client's address from the edge, whatever the clien
     // The line is written after the answer.
     const std::string line = "\"path\":\"/api/v1/users\",\"status\":200";
     CHECK(support::eventually([&] { return edge.log().find(line) != std::string::npos; }));
-    CHECK_THAT(edge.log(), !Contains("a=b") && !Contains("127.0.0.1"));
+    client.request("GET", "/api/v1/users/ada@example.org");
+    CHECK(support::eventually([&] { return edge.log().find("\"path\":\"other\"") != std::string::npos; }));
+    CHECK_THAT(edge.log(), !Contains("a=b") && !Contains("127.0.0.1") && !Contains("ada@"));
 }
 
 TEST_CASE("nobody escapes his limit behind the edge by claiming other addresses") {
@@ -165,6 +167,10 @@ TEST_CASE("nobody escapes his limit behind the edge by claiming other addresses"
         return count;
     };
     CHECK(served(api.client) == 5);
+    // A proxy before the edge is believed once it is named.
+    Edge behind(api.service.port(), "set_real_ip_from 127.0.0.1;");
+    HttpClient through_both(behind.port());
+    CHECK(served(through_both) == 20);
     // Whom the API trusts, as it does the edge, is believed.
     HttpClient beside(api.service.port());
     CHECK(served(beside) == 20);

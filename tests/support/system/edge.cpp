@@ -33,11 +33,13 @@ void copy(const std::string& name, const std::filesystem::path& to,
     std::ofstream(to) << text;
 }
 
-std::filesystem::path configured(const std::filesystem::path& folder, int port, int upstream_port) {
+std::filesystem::path configured(const std::filesystem::path& folder, int port, int upstream_port,
+                                 const std::string& directives) {
     copy("nginx.conf", folder / "nginx.conf",
          {{"api:3000", "127.0.0.1:" + std::to_string(upstream_port)},
           {" /tmp/", " " + folder.string() + "/"}});
-    copy("http.conf", folder / "listen.conf", {{"listen 8080", "listen 127.0.0.1:" + std::to_string(port)}});
+    copy("http.conf", folder / "listen.conf",
+         {{"listen 8080;", "listen 127.0.0.1:" + std::to_string(port) + ";" + directives}});
     return folder;
 }
 
@@ -51,9 +53,9 @@ bool listens(int port) {
 
 }  // namespace
 
-Edge::Edge(int upstream_port)
+Edge::Edge(int upstream_port, const std::string& directives)
     : port_(free_port()),
-      folder_(configured(new_folder(), port_, upstream_port)),
+      folder_(configured(new_folder(), port_, upstream_port, directives)),
       nginx_("/usr/sbin/nginx",
              {"-c", folder_ / "nginx.conf", "-e", "stderr", "-g", "daemon off; master_process off;"}, {}) {
     if (!eventually([&] { return listens(port_); })) throw std::runtime_error("nginx: " + nginx_.log());

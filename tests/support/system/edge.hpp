@@ -12,7 +12,8 @@ namespace support {
 /// privileges of its own; it ends with this object. Throws when nginx does not come to listen.
 class Edge {
 public:
-    explicit Edge(int upstream_port);
+    /// `directives` are added to the server's, as an operator would write them into http.conf.
+    explicit Edge(int upstream_port, const std::string& directives = {});
     ~Edge();
     Edge(const Edge&) = delete;
     Edge& operator=(const Edge&) = delete;
