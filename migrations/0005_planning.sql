@@ -279,20 +279,12 @@ CREATE FUNCTION units_due(horizon interval)
     ORDER BY unit.day, f.timezone, f.message_type
 $$;
 
--- By the key, so that the look-up has only one way to be planned.
-CREATE FUNCTION is_planned(of_user uuid, type text, day date) RETURNS boolean
-    LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN EXISTS (SELECT FROM message_logs m
-                   WHERE m.idempotency_key = idempotency_key(of_user, type, day) AND m.delivery_date = day);
-END
-$$;
-
 -- Inserts the messages of up to `size` users of a unit, who keep `kept` and come after `after`; `last` of them is NULL
 -- when these were all there are.
 -- ON CONFLICT would look for every message before it inserts it. Only a change of a user can have planned a message
 -- before the planner, and only one less than plan_reach() ahead: so messages are looked for only after such a change,
--- or always with `suspect_all`. Should one be there all the same, the unique key refuses the whole insert.
+-- or always with `suspect_all`. Should one be there all the same, the unique key refuses the whole insert; with
+-- `suspect_all` it never does, so that planning ends however many changes come meanwhile.
 CREATE FUNCTION plan_users(t message_types, zone text, day date, kept smallint, after uuid, size integer,
                            suspect_all boolean, OUT planned integer, OUT last uuid)
     LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
@@ -313,19 +305,29 @@ BEGIN
           AND has_begun(o.date, o.one_off, day) AND o.user_id > after
         ORDER BY o.user_id
         LIMIT size
-    ), inserted AS (
-        INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, timezone, civil_rule,
-                                  scheduled_send_time, due_at, created_at, updated_at)
-        SELECT DISTINCT ON (c.user_id)
-               uuid_v7(), c.user_id, t.name, day, c.plan_version, zone, rules, at.instant, at.instant, now, now
+    ), wanted AS MATERIALIZED (
+        SELECT DISTINCT ON (c.user_id) c.user_id, c.plan_version, at.instant, c.plan_changed_at >= suspect AS suspected
         FROM chosen c
         CROSS JOIN LATERAL (SELECT civil.instant + spread_offset(c.user_id, t.spread) AS instant) AS at
         WHERE at.instant >= greatest(c.plan_changed_at, t.created_at)
-          AND (c.plan_changed_at < suspect OR NOT is_planned(c.user_id, t.name, day))
         ORDER BY c.user_id
+    ), inserted AS (
+        INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, timezone, civil_rule,
+                                  scheduled_send_time, due_at, created_at, updated_at)
+        SELECT uuid_v7(), user_id, t.name, day, plan_version, zone, rules, instant, instant, now, now
+        FROM wanted WHERE NOT suspected
+        RETURNING 1
+    ), inserted_if_missing AS (
+        INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, timezone, civil_rule,
+                                  scheduled_send_time, due_at, created_at, updated_at)
+        SELECT uuid_v7(), user_id, t.name, day, plan_version, zone, rules, instant, instant, now, now
+        FROM wanted WHERE suspected
+        ON CONFLICT DO NOTHING
         RETURNING 1
     )
-    SELECT (SELECT count(*) FROM inserted), (SELECT user_id FROM chosen OFFSET size - 1) INTO planned, last;
+    SELECT (SELECT count(*) FROM inserted) + (SELECT count(*) FROM inserted_if_missing),
+           (SELECT user_id FROM chosen OFFSET size - 1)
+    INTO planned, last;
 END
 $$;
 
@@ -339,7 +341,6 @@ CREATE FUNCTION plan_chunk(type text, zone text, day date, size integer, planned
 DECLARE
     t message_types;
     kept_days smallint[];
-    suspect_all boolean := false;
 BEGIN
     -- Rows and their plan_runs row are lost together or not at all, and then planned again: no need to wait for the
     -- disk. Whatever is published from them flushes them first.
@@ -356,16 +357,12 @@ BEGIN
     kept := coalesce(kept, kept_days[1]);
     after := coalesce(after, '00000000-0000-0000-0000-000000000000');
 
-    -- More than once only when a message is there that should not be, or comes at this very moment.
-    LOOP
-        BEGIN
-            SELECT u.planned, u.last INTO planned, after
-            FROM plan_users(t, zone, day, kept, after, size, suspect_all) AS u;
-            EXIT;
-        EXCEPTION WHEN unique_violation THEN
-            suspect_all := true;
-        END;
-    END LOOP;
+    BEGIN
+        SELECT u.planned, u.last INTO planned, after FROM plan_users(t, zone, day, kept, after, size, false) AS u;
+    EXCEPTION WHEN unique_violation THEN
+        -- A message is there that should not be, or comes at this very moment.
+        SELECT u.planned, u.last INTO planned, after FROM plan_users(t, zone, day, kept, after, size, true) AS u;
+    END;
 
     IF after IS NOT NULL THEN
         finished := false;

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 namespace {
 
 // Long enough that the transaction does not matter, short enough that a stop never waits.
-constexpr int users_per_chunk = 10'000;
+constexpr int users_per_chunk = 5'000;  // a change of one of them waits for the whole chunk
 constexpr auto pause = 1s;
 // A backlog of days is planned in rounds of this length, so that a round which hangs can be told from a long
 // one.

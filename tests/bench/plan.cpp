@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto horizon = 26h;
-constexpr int users_per_chunk = 10'000;
+constexpr int users_per_chunk = 5'000;
 constexpr int idle_ticks = 21;
 const domain::Date birthday(2027y / 3 / 15);
 

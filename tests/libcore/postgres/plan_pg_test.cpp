@@ -290,19 +290,6 @@ TEST_CASE("planning reads the index of users and no user") {
     CHECK(ledger.value<std::int64_t>(fetched) - before < 100);
 }
 
-TEST_CASE("a message is looked for by its key even by a session that knew the ledger empty") {
-    Ledger ledger(at(2027y / 2 / 26, 12h));
-    auto session = ledger.database.connection();
-    const std::string look =
-        "SELECT is_planned('01890000-0000-7000-8000-000000000000', 'BIRTHDAY', '2027-02-27')";
-    for (int i = 0; i < 10; ++i) session.execute(look);
-    std::vector<domain::UserFields> people(3'000, Ledger::born(1990y / 2 / 27));
-    for (std::size_t i = 0; i < people.size(); ++i) people[i].email = std::to_string(i) + "@example.com";
-    ledger.add_unplanned(people, "2027-02-01T00:00Z");
-    REQUIRE(ledger.plan() == 3'000);
-    CHECK(pages_touched(session, look) < 10);  // the ledger has hundreds
-}
-
 TEST_CASE("spread delays each user by the same amount every time and nobody is early") {
     Ledger ledger(at(2027y / 2 / 26, 12h));
     ledger.execute("UPDATE message_types SET spread = '10 hours'");
