@@ -1,0 +1,201 @@
+// What planners, dispatchers, workers and rescuers do.
+#include <algorithm>
+
+#include "tests/libcore/postgres/walk.hpp"
+
+namespace walk {
+
+namespace {
+
+constexpr auto horizon = 26h;
+constexpr auto long_lease = std::chrono::hours(10);
+
+}  // namespace
+
+void Walk::plan(Dice& dice) {
+    tell("plan");
+    const int size = dice.one_in(2) ? 10'000 : 1 + dice.below(2);
+    for (;;) {
+        auto units = postgres::units_due(real_.pool, horizon);
+        if (units.empty()) break;
+        if (dice.one_in(2)) dice.shuffle(units);
+        for (const auto& unit : units) postgres::plan_unit(real_.pool, unit, size);
+    }
+    model_.plan(horizon);
+}
+
+// Some of the units, the last of them up to its first chunk.
+void Walk::plan_partly(Dice& dice) {
+    static constexpr postgres::Statement chunk{"walk_chunk",
+                                               "SELECT plan_chunk($1, $2, $3, 1, 0, NULL, NULL)"};
+    auto units = postgres::units_due(real_.pool, horizon);
+    if (dice.one_in(2)) dice.shuffle(units);
+    const auto count = static_cast<std::size_t>(dice.below(8));
+    for (std::size_t i = 0; i < units.size() && i <= count; ++i) {
+        if (i < count)
+            postgres::plan_unit(real_.pool, units[i], 1 + dice.below(3));
+        else
+            real_.pool.run(chunk, units[i].message_type, units[i].timezone, units[i].delivery_date);
+    }
+    tell("plan partly");
+    compare(model_.plannable(horizon));
+}
+
+void Walk::replan(Dice& dice) {
+    const auto id = someone(dice);
+    if (!id) return;
+    tell("replan " + domain::to_string(*id).substr(24));
+    postgres::replan(real_.pool, std::span(&*id, 1));
+    model_.replan(*id);
+}
+
+void Walk::dispatch(Dice& dice) {
+    std::vector<model::Instant> due;
+    for (const auto& [key, message] : model_.rows)
+        if (message.due && *message.due <= model_.now) due.push_back(*message.due);
+    // A limit takes those that are due longest: up to one of the instants, with all that share it.
+    auto until = model_.now;
+    if (!due.empty() && dice.one_in(3)) until = dice.of(due);
+    const auto limit = std::ranges::count_if(due, [&](auto instant) { return instant <= until; });
+    tell("dispatch " + std::to_string(limit));
+
+    const auto published = real_.dispatch(std::max(static_cast<int>(limit), 1));
+    std::map<model::Key, int> should;
+    for (const auto& key : model_.dispatch(until)) should[key] = model_.rows.at(key).attempt;
+    compare();
+    expect(published.size() == should.size(), "the dispatch published " + std::to_string(published.size()));
+    for (const auto& hint : published) {
+        const bool known = std::ranges::any_of(should, [&](const auto& one) {
+            return model_.rows.at(one.first).id == hint.message_id && one.second == hint.attempt &&
+                   one.first.day == hint.delivery_date;
+        });
+        expect(known, "the dispatch published a hint for something else");
+        hints_.push_back(hint);
+    }
+}
+
+void Walk::fail_to_dispatch(Dice&) {
+    tell("dispatch without a broker");
+    bool failed = false;
+    try {
+        postgres::dispatch(real_.pool, 100, [](auto) { throw std::runtime_error("no broker"); });
+    } catch (const std::runtime_error&) {
+        failed = true;
+    }
+    if (!failed) model_.dispatch(model_.now);  // then nothing was to be published
+}
+
+void Walk::claim(Dice& dice) {
+    if (hints_.empty()) return;
+    std::vector<domain::Delivery> hints;
+    for (int i = 1 + dice.below(6); i > 0; --i)
+        hints.push_back(
+            dice.one_in(3)
+                ? dice.of(hints_)
+                : hints_[hints_.size() - 1 -
+                         static_cast<std::size_t>(dice.below(std::min(4, static_cast<int>(hints_.size()))))]);
+    const bool lease_over = dice.one_in(4);
+    const auto report = postgres::claim(real_.pool, hints, lease_over ? 0ms : long_lease);
+    tell("claim " + std::to_string(hints.size()) + " hints, get " + std::to_string(report.claimed.size()) +
+         (lease_over ? ", and die" : ""));
+    std::vector<Uuid> outdated;
+    for (const auto& one : report.outdated) outdated.push_back(one.user_id);
+    postgres::replan(real_.pool, outdated);
+
+    const auto should = model_.claim(hints, lease_over);
+    expect(report.claimed.size() == should.size(), "should claim " + std::to_string(should.size()));
+    for (const auto& one : report.claimed)
+        claims_.push_back({one.message_id, one.delivery_date, one.attempt, one.failures, one.in_doubt});
+}
+
+void Walk::give_back(Dice& dice) {
+    const std::chrono::seconds delay(dice.below(100));
+    if (dice.one_in(2) && !hints_.empty()) {
+        const auto& hint = dice.of(hints_);
+        tell("give back a hint");
+        postgres::give_back_hints(real_.pool, std::span(&hint, 1), delay);
+        model_.give_back_hints(std::span(&hint, 1), delay);
+    } else if (!claims_.empty()) {
+        const auto& held = dice.of(claims_);
+        tell("give back a claim");
+        postgres::Claimed claim;
+        claim.message_id = held.id;
+        claim.delivery_date = held.date;
+        claim.attempt = held.attempt;
+        postgres::give_back_claims(real_.pool, std::span(&claim, 1), delay);
+        model_.give_back_claim(held.id, held.attempt, delay);
+    }
+}
+
+void Walk::record(Dice& dice) {
+    if (claims_.empty()) return;
+    const auto& held = dice.one_in(3) ? dice.of(claims_) : claims_.back();
+    domain::Outcome outcome{.failures = held.failures, .in_doubt = held.in_doubt || dice.one_in(2)};
+    outcome.ending =
+        dice.of(std::vector{domain::Ending::sent, domain::Ending::retrying, domain::Ending::retrying,
+                            domain::Ending::unknown, domain::Ending::failed});
+    if (outcome.in_doubt && outcome.ending == domain::Ending::failed)
+        outcome.ending = domain::Ending::unknown;
+    if (outcome.ending == domain::Ending::unknown) outcome.in_doubt = true;
+    if (outcome.ending != domain::Ending::sent) ++outcome.failures;
+    outcome.delay = std::chrono::seconds(2 + dice.below(5000));
+    tell("record ending " + std::to_string(static_cast<int>(outcome.ending)) + " of attempt " +
+         std::to_string(held.attempt) + (outcome.in_doubt ? ", in doubt" : ""));
+    const postgres::Attempted attempted{.message_id = held.id,
+                                        .delivery_date = held.date,
+                                        .attempt = held.attempt,
+                                        .outcome = outcome,
+                                        .http_status = 200,
+                                        .body = "",
+                                        .error = "",
+                                        .started_at = model_.now,
+                                        .finished_at = model_.now};
+    const auto landed = postgres::record_outcomes(real_.pool, std::span(&attempted, 1)).size();
+    expect(model_.record(held.id, held.attempt, outcome) == (landed == 1),
+           "the record landed, or should have");
+}
+
+void Walk::rescue(Dice& dice) {
+    const bool lost = dice.one_in(2), park = dice.one_in(4);
+    tell(std::string("rescue") + (lost ? ", hints are lost" : "") + (park ? ", park" : ""));
+    postgres::rescue(real_.pool, {.lease = 0ms,
+                                  .lost_after = 0ms,
+                                  .queue_is_shallow = lost,
+                                  .in_doubt = park ? domain::InDoubt::park : domain::InDoubt::resend,
+                                  .max_rescues = 1,
+                                  .batches = 1000});
+    model_.rescue(lost, park, 1);
+}
+
+// To the next instant and on, so that there is something in hand.
+void Walk::deliver(Dice& dice) {
+    plan(dice);
+    std::optional<model::Instant> next;
+    for (const auto& [key, message] : model_.rows)
+        if (message.due && (!next || *message.due < *next)) next = message.due;
+    if (!next) return;
+    if (*next > model_.now) set_clock(*next);
+    compare();
+    dispatch(dice);
+    if (dice.below(4) > 0) claim(dice);
+    if (dice.one_in(2)) record(dice);
+}
+
+// By a person: nothing but a person brings it back.
+void Walk::cancel(Dice& dice) {
+    static constexpr postgres::Statement by_hand{"walk_cancel", R"(
+        UPDATE message_logs SET status = 'CANCELLED', due_at = NULL, error_message = 'by hand'
+        WHERE id = $1 AND status IN ('SCHEDULED', 'RETRYING'))"};
+    std::vector<model::Message*> waiting;
+    for (auto& [key, message] : model_.rows)
+        if (message.waits()) waiting.push_back(&message);
+    if (waiting.empty()) return;
+    model::Message& message = *dice.of(waiting);
+    tell("cancel by hand what is due " + domain::to_string(*message.due));
+    real_.pool.run(by_hand, *message.id);
+    message.status = model::Status::cancelled;
+    message.due.reset();
+    message.by_user = false;
+}
+
+}  // namespace walk
