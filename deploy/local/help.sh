@@ -24,7 +24,8 @@ To see it and to trust it
   test [--long] [FILTER]
                      Checks, ten seconds of each fuzz target, then all tests in release, AddressSanitizer and
                      ThreadSanitizer builds, on servers of their own. FILTER is a suite (postgres_test) or a regular
-                     expression on test names. --long adds the system tests on instrumented services.
+                     expression on test names. --long adds the system tests on instrumented services, and
+                     walks farther beside the model of the ledger (MODEL_WALKS, MODEL_SEED).
   fuzz [TARGET] [SECONDS]
                      Feeds the parsers of foreign bytes with whatever libFuzzer thinks of, a minute for each target.
   bench [NAME [ARGUMENT…] | --list]

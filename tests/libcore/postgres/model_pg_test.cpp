@@ -53,7 +53,7 @@ int from_environment(const char* name, int otherwise) {
 
 }  // namespace
 
-// MODEL_WALKS and MODEL_SEED choose how many walks, and the first.
+// `./dev test --long` walks farther. MODEL_WALKS and MODEL_SEED choose how many walks, and the first.
 TEST_CASE("the ledger is what the rules say after every step of random walks") {
     Ledger ledger;
     // The one connection that a walk uses: to read a few rows no helpers need to be started.
