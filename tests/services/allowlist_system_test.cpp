@@ -3,19 +3,13 @@
 
 #include <catch2/catch.hpp>
 
-#include "tests/support/system/system.hpp"
+#include "tests/services/drill.hpp"
 
 namespace {
 
-using namespace std::chrono_literals;
+using namespace drill;
 using Catch::Matchers::Contains;
-using domain::Status;
-using support::Comparison;
-using support::eventually;
-using support::metric;
-using support::System;
 
-const std::string nine = "2027-03-10T09:00:00Z";
 const std::string to_ada3 = "ADA3@example.*,*@example.org";
 const std::string suppressed = R"(deliveries_total{outcome="SUPPRESSED"})";
 

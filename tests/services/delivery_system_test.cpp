@@ -5,21 +5,14 @@
 
 #include "libcore/postgres/record_table.hpp"
 #include "tests/libcore/http/raw_server.hpp"
-#include "tests/support/system/system.hpp"
+#include "tests/services/drill.hpp"
 
 namespace {
 
-using namespace std::chrono_literals;
-using domain::Status;
-using support::Comparison;
-using support::eventually;
-using support::metric;
-using support::System;
+using namespace drill;
 
 // For providers that count every request: nothing is lost by a slow machine that must not be sent again.
 const support::Environment patient{{"PROVIDER_TIMEOUT", "10s"}, {"DELIVERY_LEASE", "30s"}};
-
-const std::string nine = "2027-03-10T09:00:00Z";
 
 std::string attempts(System& system) {
     static constexpr postgres::Statement statement{

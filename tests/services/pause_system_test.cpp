@@ -5,23 +5,14 @@
 #include <deque>
 
 #include "libcore/json/parser.hpp"
-#include "tests/support/http_client.hpp"
-#include "tests/support/system/system.hpp"
+#include "tests/services/drill.hpp"
 
 namespace {
 
-using namespace std::chrono_literals;
+using namespace drill;
 using Catch::Matchers::Contains;
-using domain::Status;
-using support::Comparison;
-using support::Environment;
-using support::eventually;
 using support::HttpReply;
-using support::metric;
 using support::Service;
-using support::System;
-
-const std::string nine = "2027-03-10T09:00:00Z";
 
 domain::Instant real_now() {
     return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());

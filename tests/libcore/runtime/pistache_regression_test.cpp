@@ -332,20 +332,27 @@ TEST_CASE(
 
 TEST_CASE("its shutdown does not drain: a request in hand is answered") {
     std::atomic<bool> inside = false;
-    std::atomic<bool> stopping = false;
-    HttpServer server({}, [&](const Request& request) {
+    std::atomic<bool> released = false;
+    const std::string large(4 << 20, 'x');  // more than a socket takes at once
+    HttpServer server({.threads = 4}, [&](const Request&) {
         inside = true;
-        support::eventually([&] { return stopping.load(); });
-        return echo(request);
+        support::eventually([&] { return released.load(); });
+        return Reply{.body = large};
     });
     HttpClient client(server.port());
     client.send(get("/a"));
     REQUIRE(support::eventually([&] { return inside.load(); }));
-    std::jthread stopper([&] {
-        stopping = true;
-        server.stop();
-    });
-    CHECK(client.receive().body == "GET /a? ");
+    const std::jthread stopper([&] { server.stop(); });
+    // Whoever comes now is refused, unless it is by the thread that is busy.
+    REQUIRE(support::eventually([&] {
+        try {
+            return HttpClient(server.port(), 100ms).request("GET", "/b").status == 503;
+        } catch (const std::runtime_error&) {
+            return false;
+        }
+    }));
+    released = true;
+    CHECK(client.receive().body.size() == large.size());
 }
 
 TEST_CASE(
