@@ -26,8 +26,8 @@ void ResponseReader::start() {
 }
 
 void ResponseReader::await_header() {
-    parser_.emplace();
-    parser_->eager(true);
+    parser_.emplace();  // not eager: it stops behind the header, for note_header
+    retry_after_.reset();
     parser_->header_limit(longest_header);
     parser_->body_limit(boost::none);
 }
@@ -52,6 +52,7 @@ ResponseReader::Progress ResponseReader::parse() {
     while (buffer_.size() > 0 && !parser_->is_done()) {
         boost::system::error_code error;
         buffer_.consume(parser_->put(buffer_.data(), error));
+        if (parser_->is_header_done() && !parser_->eager()) note_header();
         if (error == boost::beast::http::error::need_more) break;
         if (error) return Progress::malformed;
     }
@@ -70,17 +71,21 @@ ResponseReader::Progress ResponseReader::progress() {
                                                                             : Progress::incomplete;
 }
 
-Response ResponseReader::response() const {
-    namespace chrono = std::chrono;
+/// Before the parser adds the fields of a trailer, which may claim anything, to those of the header.
+void ResponseReader::note_header() {
+    parser_->eager(true);
     const auto& message = parser_->get();
-    Response response{static_cast<int>(message.result_int()), message.body().beginning, std::nullopt};
-    if (const auto field = message.find(boost::beast::http::field::retry_after); field != message.end()) {
-        // A date is counted from the provider's own clock where it tells it.
-        const auto date = parse_http_date(message[boost::beast::http::field::date]);
-        const auto now = chrono::floor<chrono::seconds>(chrono::system_clock::now());
-        response.retry_after = parse_retry_after(field->value(), date.value_or(now));
-    }
-    return response;
+    const auto field = message.find(boost::beast::http::field::retry_after);
+    if (field == message.end()) return;
+    // A date is counted from the provider's own clock where it tells it.
+    const auto date = parse_http_date(message[boost::beast::http::field::date]);
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    retry_after_ = parse_retry_after(field->value(), date.value_or(now));
+}
+
+Response ResponseReader::response() const {
+    const auto& message = parser_->get();
+    return {static_cast<int>(message.result_int()), message.body().beginning, retry_after_};
 }
 
 bool ResponseReader::reusable() const {

@@ -74,11 +74,13 @@ private:
     using Parser = boost::beast::http::response_parser<CutBody>;
 
     void await_header();
+    void note_header();
     Progress parse();
     Progress progress();
 
     boost::beast::flat_buffer buffer_;
     std::optional<Parser> parser_;
+    std::optional<std::chrono::seconds> retry_after_;
 };
 
 }  // namespace http

@@ -135,3 +135,17 @@ TEST_CASE("a Retry-After date is counted from the clock of the provider") {
                  "Retry-After: Sun, 06 Nov 1994 08:50:07 GMT\r\n\r\n") == Progress::complete);
     CHECK(reader.response().retry_after == 30s);
 }
+
+TEST_CASE("a trailer says nothing about when to come again") {
+    const std::string head = "HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n";
+    for (const std::size_t piece : {std::size_t{4096}, std::size_t{1}}) {
+        http::ResponseReader reader;
+        REQUIRE(feed(reader, head + "\r\n0\r\nRetry-After: 7\r\n\r\n", piece) == Progress::complete);
+        CHECK_FALSE(reader.response().retry_after);
+        reader.start();
+        REQUIRE(feed(reader, head + "Retry-After: 3\r\n\r\n1\r\nx\r\n0\r\nRetry-After: 7\r\n\r\n", piece) ==
+                Progress::complete);
+        CHECK(reader.response().retry_after == 3s);
+        CHECK(reader.response().body == "x");
+    }
+}
