@@ -286,16 +286,17 @@ std::string Environment::table() const {
 }
 
 std::string mask_password(std::string_view url) {
+    constexpr std::string_view parameter = "password=";  // sslpassword= as well
     std::string masked(url);
-    // Up to the last @ of all: a password may contain a / or an @ that its author forgot to escape.
+    for (auto at = masked.find(parameter); at != std::string::npos; at = masked.find(parameter, at + 1)) {
+        const auto value = at + parameter.size();
+        masked.replace(value, std::min(masked.find_first_of("& ", value), masked.size()) - value, hidden);
+    }
+    // Up to the last @ that is left: a password may contain a / or an @ that its author forgot to escape.
     const auto authority = masked.find("://");
     const auto at = masked.rfind('@');
     const auto colon = authority == std::string::npos ? authority : masked.find(':', authority + 3);
     if (at != std::string::npos && colon < at) masked.replace(colon + 1, at - colon - 1, hidden);
-    if (const auto parameter = masked.find("password="); parameter != std::string::npos) {
-        const auto value = parameter + std::string_view("password=").size();
-        masked.replace(value, std::min(masked.find_first_of("& ", value), masked.size()) - value, hidden);
-    }
     return masked;
 }
 

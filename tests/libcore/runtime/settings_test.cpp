@@ -129,6 +129,10 @@ TEST_CASE("a URL hides its password and nothing else") {
     CHECK(mask_password("amqp://app:p/w@d@mq/") == "amqp://app:***@mq/");
     CHECK(mask_password("postgresql://db/tidings?user=a&password=s3cret&sslmode=require") ==
           "postgresql://db/tidings?user=a&password=***&sslmode=require");
+    CHECK(mask_password("postgresql://db/tidings?sslpassword=s3cret&password=s3cret") ==
+          "postgresql://db/tidings?sslpassword=***&password=***");
+    CHECK(mask_password("postgresql://db:5432/tidings?password=s3c@ret") ==
+          "postgresql://db:5432/tidings?password=***");
     CHECK(mask_password("host=db password=s3cret user=a") == "host=db password=*** user=a");
     CHECK(mask_password("postgresql://db:5432/tidings") == "postgresql://db:5432/tidings");
     CHECK(mask_password("https://mail.example/v1") == "https://mail.example/v1");
