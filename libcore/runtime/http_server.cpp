@@ -86,6 +86,7 @@ private:
     const std::size_t size_;
 };
 
+/// Counts a request until its reply is on the wire or queued.
 class InFlight {
 public:
     explicit InFlight(std::atomic<int>& count) : count_(count) { ++count_; }
@@ -168,6 +169,7 @@ private:
         }
         connection->continue_sent = false;
         parsed.request.peer_address = connection->address;
+        const InFlight counted(shared_->in_flight);
         const bool stopping = shared_->stopping;
         const auto reply =
             stopping ? problem(503, "The service is stopping", "stopping") : answer(parsed.request);
@@ -176,7 +178,6 @@ private:
     }
 
     Reply answer(const Request& request) {
-        const InFlight counted(shared_->in_flight);
         std::string reason = "unknown exception";
         try {
             return shared_->handle(request);
@@ -186,9 +187,8 @@ private:
             // Nothing is known about it but that the handler failed.
         }
         if (const auto suppressed = shared_->failures.pass())
-            log::error("a request handler failed", {{"server", shared_->settings.name},
-                                                    {"reason", reason},
-                                                    {"suppressed", *suppressed}});
+            log::error("a request handler failed",
+                       {{"server", shared_->settings.name}, {"reason", reason}, {"suppressed", *suppressed}});
         return problem(500, "Internal error", "internal");
     }
 

@@ -333,11 +333,10 @@ TEST_CASE(
 TEST_CASE("its shutdown does not drain: a request in hand is answered") {
     std::atomic<bool> inside = false;
     std::atomic<bool> released = false;
-    const std::string large(4 << 20, 'x');  // more than a socket takes at once
-    HttpServer server({.threads = 4}, [&](const Request&) {
+    HttpServer server({.threads = 4}, [&](const Request& request) {
         inside = true;
         support::eventually([&] { return released.load(); });
-        return Reply{.body = large};
+        return echo(request);
     });
     HttpClient client(server.port());
     client.send(get("/a"));
@@ -352,7 +351,7 @@ TEST_CASE("its shutdown does not drain: a request in hand is answered") {
         }
     }));
     released = true;
-    CHECK(client.receive().body.size() == large.size());
+    CHECK(client.receive().body == "GET /a? ");
 }
 
 TEST_CASE(
