@@ -29,7 +29,7 @@ std::vector<Unit> units_due(Pool& pool, std::chrono::milliseconds horizon) {
     return units;
 }
 
-int plan_unit(Pool& pool, const Unit& unit, int chunk_size) {
+int plan_unit(Pool& pool, const Unit& unit, int chunk_size, const KeepGoing& keep_going) {
     int planned = 0;
     std::optional<int> kept;
     std::optional<domain::Uuid> after;
@@ -43,6 +43,7 @@ int plan_unit(Pool& pool, const Unit& unit, int chunk_size) {
         kept = row.get<std::optional<int>>(1);
         after = row.get<std::optional<domain::Uuid>>(2);
         finished = row.get<bool>(3);
+        if (keep_going && !keep_going()) break;
     }
     return planned;
 }

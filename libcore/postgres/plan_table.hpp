@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,12 @@ struct Unit {
 /// length it goes on where it stopped.
 std::vector<Unit> units_due(Pool& pool, std::chrono::milliseconds horizon);
 
+/// Asked before each chunk but the first: false ends the work there, for another time.
+using KeepGoing = std::function<bool()>;
+
 /// Plans a unit in chunks that each commit, and returns how many messages it made: none if another planner
 /// was first. Interrupted anywhere, it can be called again.
-int plan_unit(Pool& pool, const Unit& unit, int chunk_size);
+int plan_unit(Pool& pool, const Unit& unit, int chunk_size, const KeepGoing& keep_going = {});
 
 /// Makes the missing monthly partitions up to three months ahead; returns how many.
 int ensure_partitions(Pool& pool);

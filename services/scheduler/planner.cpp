@@ -1,9 +1,10 @@
 #include "services/scheduler/planner.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <random>
 
-#include "libcore/postgres/plan_table.hpp"
+#include "libcore/postgres/error.hpp"
 #include "libcore/runtime/log.hpp"
 
 namespace scheduler {
@@ -39,18 +40,36 @@ std::chrono::milliseconds Planner::run_once() {
         std::ranges::stable_sort(units, {}, &postgres::Unit::delivery_date);
     }
     const auto started = std::chrono::steady_clock::now();
+    const auto keep_going = [&] {
+        return !stop_.stop_requested() && std::chrono::steady_clock::now() - started < longest_round;
+    };
     int messages = 0;
-    std::size_t planned = 0;
-    while (planned < units.size() && !stop_.stop_requested() &&
-           std::chrono::steady_clock::now() - started < longest_round) {
-        const int rows = postgres::plan_unit(pool_, units[planned], users_per_chunk);
-        messages_.Increment(rows);
-        units_.Increment();
-        messages += rows;
-        ++planned;
+    std::exception_ptr failed;
+    for (const postgres::Unit& unit : units) {
+        if (!keep_going()) break;
+        // One that cannot be planned must not keep all those behind it, day after day, from being planned.
+        try {
+            messages += plan(unit, keep_going);
+        } catch (const postgres::DatabaseError& error) {
+            if (error.connection_lost()) throw;
+            failed = std::current_exception();
+            runtime::log::error("a unit cannot be planned",
+                                {{"message_type", unit.message_type},
+                                 {"timezone", unit.timezone},
+                                 {"delivery_date", domain::to_string(unit.delivery_date)},
+                                 {"reason", error.what()}});
+        }
     }
-    if (messages > 0) runtime::log::info("planned messages", {{"messages", messages}, {"units", planned}});
-    return planned < units.size() ? 0ms : pause;
+    if (messages > 0) runtime::log::info("planned messages", {{"messages", messages}});
+    if (failed) std::rethrow_exception(failed);
+    return keep_going() ? pause : 0ms;
+}
+
+int Planner::plan(const postgres::Unit& unit, const postgres::KeepGoing& keep_going) {
+    const int messages = postgres::plan_unit(pool_, unit, users_per_chunk, keep_going);
+    messages_.Increment(messages);
+    units_.Increment();
+    return messages;
 }
 
 }  // namespace scheduler

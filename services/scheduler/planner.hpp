@@ -4,6 +4,7 @@
 #include <chrono>
 #include <stop_token>
 
+#include "libcore/postgres/plan_table.hpp"
 #include "libcore/postgres/pool.hpp"
 #include "libcore/runtime/metrics.hpp"
 
@@ -19,6 +20,8 @@ public:
     std::chrono::milliseconds run_once();
 
 private:
+    int plan(const postgres::Unit& unit, const postgres::KeepGoing& keep_going);
+
     postgres::Pool& pool_;
     const std::chrono::milliseconds horizon_;
     const std::stop_token stop_;
