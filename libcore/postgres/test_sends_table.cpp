@@ -30,7 +30,8 @@ constexpr Statement insert_statement{"test_send_insert", R"sql(
         INSERT INTO test_sends (id, message_type, recipient_email, message_content)
         SELECT $1, s.name, $4, render(s.template, $5, $6, s.day, s.occasion)
         FROM sample s
-        WHERE (SELECT count(*) FROM test_sends WHERE status = 'PENDING') < 100
+        WHERE (SELECT count(*) FROM test_sends
+               WHERE status = 'PENDING' AND created_at >= clock_timestamp() - interval '1 day') < 100
         RETURNING)sql" TEST_SEND_COLUMNS("status") R"sql(
     ), noted AS (
         INSERT INTO audit_log (actor, action, subject, detail)
@@ -41,7 +42,8 @@ constexpr Statement insert_statement{"test_send_insert", R"sql(
 constexpr Statement find_statement{
     "test_send_find", "SELECT" TEST_SEND_COLUMNS(
                           "CASE WHEN status = 'SENDING' AND lease_until < clock_timestamp() THEN 'UNKNOWN' "
-                          "ELSE status END") " FROM test_sends WHERE id = $1"};
+                          "ELSE status END") " FROM test_sends "
+                          "WHERE id = $1 AND created_at >= clock_timestamp() - interval '1 day'"};
 
 constexpr Statement take_statement{"test_send_take", R"sql(
     WITH clock AS MATERIALIZED (
