@@ -189,7 +189,7 @@ void write(Subject& subject, const Options& options, bench::Report& report) {
     const auto answered = static_cast<double>(posted.answered);
     cost.report(report, "post_", answered, "request");
     const int kept = subject.count(count_users) - seeded_users;
-    report.add("post_row_versions", (kept + subject.count(count_messages)) / answered, "1/request");
+    report.add("post_rows_inserted", (kept + subject.count(count_messages)) / answered, "1/request");
 
     bench::settle(subject.connection);
     const double inserts = insert_alone(subject.pool, subject.zones, options.seconds, "planned");

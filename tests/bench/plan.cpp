@@ -129,7 +129,8 @@ void run(const Options& options, bench::Report& report) {
         units_left += std::ssize(postgres::units_due(pool, horizon));
         ticks.push_back(1000 * seconds_since(tick));
     }
-    report.count_fault("lost", options.users - full.rows - empty.rows);
+    report.count_fault("lost", options.users - full.rows);
+    report.count_fault("misplaced", empty.rows);
     report.count_fault("units_left", units_left);
     report.add("rows_per_second", planned, "1/s");
     report.add("bare_insert_rows_per_second", bare, "1/s");

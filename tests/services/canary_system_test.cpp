@@ -111,7 +111,8 @@ private:
 
 std::string make_key(const std::string& database_url) {
     const auto made = support::run(
-        "api-svc", {"keys", "create", "--name", "test", "--scopes", "users:read,users:write,messages:read"},
+        "api-svc",
+        {"keys", "create", "--name", "test", "--scopes", "users:read,users:write,messages:read,admin"},
         {{"DATABASE_URL", database_url}});
     const auto begin = made.output.find("tdg_");
     REQUIRE(begin != std::string::npos);
@@ -207,6 +208,10 @@ TEST_CASE(
         const auto location = client.add(name);
         CHECK(client.call("PATCH", location, R"({"birthdayDate": "1990-03-11"})").status == 200);
     }
+    const std::string test_send = "/api/v1/message-types/BIRTHDAY/test-send";
+    const std::string sample = R"("firstName": "Canarytest", "lastName": "Canarylast"})";
+    CHECK(client.call("POST", test_send, R"({"email": "canary-test@example.com", )" + sample).status == 202);
+    CHECK(client.call("POST", test_send, R"({"email": "canary at home", )" + sample).status == 400);
     const auto gone = client.add("gone");
     CHECK(client.call("DELETE", gone).status < 300);
     // Only for a long name is the second text longer than the ledger takes.
@@ -237,6 +242,7 @@ TEST_CASE(
     const auto needs_a_person = [&] { return system.count(Status::failed) + system.count(Status::unknown); };
     REQUIRE(eventually([&] { return system.count(Status::sent) >= 105 && needs_a_person() >= 2; }, 60s));
 
+    watch.see_operations(worker);
     CHECK(worker.stop() == 0);
     system.set_clock("2027-03-11T09:00:00Z");
     REQUIRE(eventually([&] { return system.broker.ready(system.queue()).value_or(0) >= 3; }));

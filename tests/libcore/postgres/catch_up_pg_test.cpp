@@ -9,8 +9,8 @@
 namespace {
 
 const std::vector<std::string> zones{
-    "UTC",          "Europe/Berlin",  "America/New_York",   "Pacific/Kiritimati",
-    "Pacific/Niue", "Asia/Kathmandu", "Australia/Lord_Howe"};
+    "UTC",          "Europe/Berlin",  "America/New_York",    "Pacific/Kiritimati",
+    "Pacific/Niue", "Asia/Kathmandu", "Australia/Lord_Howe", "Asia/Tokyo"};
 
 struct Outage {
     std::string across;
@@ -101,6 +101,7 @@ TEST_CASE(
             CHECK(sent->second == (day_has_passed ? "Belated, Ada" : owed.text));
         }
     }
+    CHECK(in_time + too_late > 0);
     CHECK(texts.size() == in_time);
     CHECK(missed == static_cast<int>(too_late));
     CHECK(ledger.value<int>(

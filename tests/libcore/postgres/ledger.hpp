@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -209,9 +210,12 @@ private:
 
 /// Pages of tables and indexes that a statement touches, the functions it calls included.
 inline int pages_touched(postgres::Connection& session, const std::string& sql) {
-    const std::string explain = "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) " + sql;
+    // The session keeps what it prepared by its address.
+    static std::set<std::string> texts;
+    const auto& text =
+        *texts.insert("EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) " + sql).first;
     const std::string hit = "shared hit=";
-    for (const auto row : session.run(postgres::Statement{"pages_touched", explain.c_str()})) {
+    for (const auto row : session.run(postgres::Statement{"pages_touched", text.c_str()})) {
         const auto line = row.get<std::string>(0);
         if (const auto found = line.find(hit); found != std::string::npos)
             return std::stoi(line.substr(found + hit.size()));

@@ -60,6 +60,7 @@ TEST_CASE("the ledger is what the rules say after every step of random walks") {
     ledger.execute("SET synchronous_commit = off; SET max_parallel_workers_per_gather = 0");
     const int count = from_environment("MODEL_WALKS", 100);
     const int first = from_environment("MODEL_SEED", 1);
+    REQUIRE(count > 0);
     for (int seed = first; seed < first + count; ++seed) {
         const auto steps = steps_of(static_cast<unsigned>(seed), 30);
         const auto story = failure(ledger, static_cast<unsigned>(seed), steps);

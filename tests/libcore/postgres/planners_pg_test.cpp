@@ -212,11 +212,11 @@ TEST_CASE("any number of planners among the changes of clients leave what the ru
         ledger.value<int>("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()");
     WARN(planners << " planners: the longest change took " << longest / 1ms << " ms, " << stale.size()
                   << " users had stale rows, " << deadlocks << " deadlocks");
-    CHECK(longest <
-          3s);  // a deadlock or a wait for a whole plan would be longer; alone on two cores it is some 100 ms
+    CHECK(deadlocks == 0);
+    CHECK(longest < 3s);  // some 100 ms alone on two cores
 }
 
-TEST_CASE("a change of a user waits for no more than the chunk that plans them") {
+TEST_CASE("changes come through while the same users are planned, and nothing is planned wrong") {
     const int chunk_size = GENERATE(1'000, 5'000, 10'000);
     const int crowd = 20'000;
     Ledger ledger(start);
@@ -251,7 +251,8 @@ TEST_CASE("a change of a user waits for no more than the chunk that plans them")
 
     WARN("chunks of " << chunk_size << ": " << changed.size() << " users changed, the longest took "
                       << longest / 1ms << " ms");
-    CHECK(longest < 3s);
+    CHECK(!changed.empty());
+    CHECK(longest < 3s);  // some chunks' time, on a busy machine
     CHECK(ledger.messages().size() == crowd);
     CHECK(ledger.value<int>(
               "SELECT count(*) FROM message_logs m JOIN users u ON u.id = m.user_id "
