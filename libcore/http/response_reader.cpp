@@ -12,6 +12,9 @@ constexpr std::uint64_t longest_drain = 64 * 1024;
 constexpr std::size_t read_size = 4 * 1024;
 /// A header, and a read that began before it was complete.
 constexpr std::size_t longest_buffer = longest_header + 2 * read_size;
+/// "0\r\n\r\n". Every chunked body ends in as many bytes, and Beast asserts so much of them when it looks at
+/// a last chunk again.
+constexpr std::size_t shortest_last_chunk = 5;
 
 }  // namespace
 
@@ -50,6 +53,8 @@ ResponseReader::Progress ResponseReader::received_eof() {
 
 ResponseReader::Progress ResponseReader::parse() {
     while (buffer_.size() > 0 && !parser_->is_done()) {
+        const bool in_chunks = parser_->is_header_done() && parser_->chunked();
+        if (in_chunks && buffer_.size() < shortest_last_chunk) break;
         boost::system::error_code error;
         buffer_.consume(parser_->put(buffer_.data(), error));
         if (parser_->is_header_done() && !parser_->eager()) note_header();

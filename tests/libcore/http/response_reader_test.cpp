@@ -136,7 +136,7 @@ TEST_CASE("a Retry-After date is counted from the clock of the provider") {
     CHECK(reader.response().retry_after == 30s);
 }
 
-TEST_CASE("a trailer says nothing about when to come again") {
+TEST_CASE("a trailer that comes byte by byte says nothing about when to come again") {
     const std::string head = "HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n";
     for (const std::size_t piece : {std::size_t{4096}, std::size_t{1}}) {
         http::ResponseReader reader;
