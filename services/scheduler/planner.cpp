@@ -16,8 +16,8 @@ namespace {
 // Long enough that the transaction does not matter, short enough that a stop never waits.
 constexpr int users_per_chunk = 5'000;  // a change of one of them waits for the whole chunk
 constexpr auto pause = 1s;
-// A backlog of days is planned in rounds of this length, so that a round which hangs can be told from a long
-// one.
+// A backlog of days is planned in rounds in which no unit begins after this time, so that one which hangs
+// can be told from a long one. A unit that has begun is ended: it would start at its first user again.
 constexpr auto longest_round = 10s;
 
 }  // namespace
@@ -49,7 +49,7 @@ std::chrono::milliseconds Planner::run_once() {
         if (!keep_going()) break;
         // One that cannot be planned must not keep all those behind it, day after day, from being planned.
         try {
-            messages += plan(unit, keep_going);
+            messages += plan(unit);
         } catch (const postgres::DatabaseError& error) {
             if (error.connection_lost()) throw;
             failed = std::current_exception();
@@ -65,8 +65,9 @@ std::chrono::milliseconds Planner::run_once() {
     return keep_going() ? pause : 0ms;
 }
 
-int Planner::plan(const postgres::Unit& unit, const postgres::KeepGoing& keep_going) {
-    const int messages = postgres::plan_unit(pool_, unit, users_per_chunk, keep_going);
+int Planner::plan(const postgres::Unit& unit) {
+    const int messages =
+        postgres::plan_unit(pool_, unit, users_per_chunk, [&] { return !stop_.stop_requested(); });
     messages_.Increment(messages);
     units_.Increment();
     return messages;
