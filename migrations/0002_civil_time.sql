@@ -48,6 +48,16 @@ CREATE FUNCTION civil_instant(day date, at time, zone text,
     SELECT instant FROM civil_time(day, at, zone, gap_rule, fold_rule)
 $$;
 
+-- An update of the server's time zone data may drop a name that is stored.
+CREATE FUNCTION is_known_zone(zone text) RETURNS boolean LANGUAGE plpgsql STABLE STRICT AS $$
+BEGIN
+    PERFORM timestamp '2000-01-01' AT TIME ZONE zone;
+    RETURN true;
+EXCEPTION WHEN invalid_parameter_value THEN
+    RETURN false;
+END
+$$;
+
 -- 29 February is 229.
 CREATE FUNCTION month_day(day date) RETURNS smallint
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$

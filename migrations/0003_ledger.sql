@@ -58,6 +58,9 @@ CREATE FUNCTION is_template(template text) RETURNS boolean
        AND regexp_replace(template, '\{(first_name|last_name|full_name|years|date)\}', '', 'g') !~ '[{}]'
 $$;
 
+-- Of all types: one that is deleted and made again does not begin with a version that its old messages know.
+CREATE SEQUENCE message_type_versions AS integer;
+
 CREATE TABLE message_types (
     name text PRIMARY KEY CHECK (name ~ '^[A-Z][A-Z0-9_]{0,39}$'),
     template text NOT NULL CHECK (is_template(template)),
@@ -73,14 +76,22 @@ CREATE TABLE message_types (
     -- Flattens the herd at send_at: each user gets the same offset in [0, spread) every year.
     spread interval NOT NULL DEFAULT '0' CHECK (spread BETWEEN '0' AND '12 hours'),
     paused_until timestamptz,
+    -- Rises with every change that may move a message; dispatch and claim compare it with the message's own.
+    version integer NOT NULL DEFAULT nextval('message_type_versions'),
+    -- What the rules of before did not know, and those since then do, is sent from this moment on.
+    rules_changed_at timestamptz NOT NULL DEFAULT app_now(),
+    -- The version with which all pending messages have been brought in line.
+    replanned_version integer NOT NULL DEFAULT currval('message_type_versions'),
+    -- From then on nothing is planned or sent; the row goes when all that hangs on it is gone.
+    deleted_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT app_now(),
     updated_at timestamptz NOT NULL DEFAULT app_now()
 );
 
 -- As old as any date: nothing of the built-in types became known too late because the type was.
-INSERT INTO message_types (name, template, created_at) VALUES
-    ('BIRTHDAY', 'Hey, {full_name} it''s your birthday', 'epoch'),
-    ('ANNIVERSARY', 'Hey, {full_name} it''s your work anniversary! {years} with us!', 'epoch');
+INSERT INTO message_types (name, template, rules_changed_at, created_at) VALUES
+    ('BIRTHDAY', 'Hey, {full_name} it''s your birthday', 'epoch', 'epoch'),
+    ('ANNIVERSARY', 'Hey, {full_name} it''s your work anniversary! {years} with us!', 'epoch', 'epoch');
 
 -- Dates of further message types; birthday and anniversary stand on users.
 CREATE TABLE user_occasions (
@@ -88,9 +99,12 @@ CREATE TABLE user_occasions (
     message_type text NOT NULL REFERENCES message_types,
     date date NOT NULL,
     one_off boolean NOT NULL DEFAULT false,
+    -- The user's, kept by triggers: planning finds the dates of a zone by index, however many keep the same day.
+    timezone text NOT NULL,
     PRIMARY KEY (user_id, message_type, date)
 );
-CREATE INDEX user_occasions_by_day ON user_occasions (message_type, month_day(date), user_id);
+CREATE INDEX user_occasions_by_day ON user_occasions (message_type, timezone, month_day(date), user_id)
+    INCLUDE (date, one_off);
 
 -- Every date that a user keeps, of whatever type, with what planning asks of the user.
 CREATE VIEW occasions AS
@@ -103,7 +117,7 @@ CREATE VIEW occasions AS
     FROM users WHERE anniversary_date IS NOT NULL
     UNION ALL
     SELECT user_id, message_type, date, one_off,
-           timezone, plan_version, plan_changed_at, deleted_at IS NULL AND NOT opted_out
+           user_occasions.timezone, plan_version, plan_changed_at, deleted_at IS NULL AND NOT opted_out
     FROM user_occasions JOIN users ON users.id = user_id;
 
 -- The same dates of one user, read from the row in hand.
@@ -136,7 +150,9 @@ CREATE TABLE message_logs (
     -- Made by the database so that it cannot disagree with the columns. Compared as bytes, the cheapest way.
     idempotency_key text COLLATE "C" NOT NULL
         GENERATED ALWAYS AS (idempotency_key(user_id, message_type, delivery_date)) STORED,
+    -- Those of the user and of the type that it was planned for.
     plan_version integer NOT NULL,
+    type_version integer NOT NULL,
     timezone text NOT NULL,
     civil_rule text,
     scheduled_send_time timestamptz NOT NULL,
@@ -198,13 +214,19 @@ CREATE TABLE delivery_attempts (
 );
 CREATE INDEX delivery_attempts_date ON delivery_attempts (delivery_date);
 
--- A row says: every message of this type, zone and date is in the ledger.
+-- With planned_at a row says: every message of this type, zone and date is in the ledger. Without, that planning has
+-- come as far as `kept` and `after`, by the rules of `type_version`.
 CREATE TABLE plan_runs (
     message_type text NOT NULL REFERENCES message_types ON DELETE CASCADE,
     timezone text NOT NULL,
     delivery_date date NOT NULL,
-    planned_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    rows integer NOT NULL,
+    planned_at timestamptz,
+    -- Planned once, and again because the type's rules changed at this moment.
+    reopened_at timestamptz,
+    rows integer NOT NULL DEFAULT 0,
+    type_version integer NOT NULL,
+    kept smallint,
+    after uuid,
     PRIMARY KEY (message_type, timezone, delivery_date)
 );
 
@@ -212,9 +234,10 @@ CREATE TABLE plan_runs (
 CREATE VIEW first_unplanned AS
     SELECT t.name AS message_type, z.timezone, t.send_at,
            coalesce((SELECT max(r.delivery_date) + 1 FROM plan_runs r
-                     WHERE r.message_type = t.name AND r.timezone = z.timezone),
+                     WHERE r.message_type = t.name AND r.timezone = z.timezone AND r.planned_at IS NOT NULL),
                     (greatest(z.since, t.created_at) AT TIME ZONE z.timezone)::date - 1) AS day
-    FROM message_types t CROSS JOIN zones_in_use z;
+    FROM message_types t CROSS JOIN zones_in_use z
+    WHERE t.deleted_at IS NULL AND is_known_zone(z.timezone);
 
 CREATE TABLE api_keys (
     id uuid PRIMARY KEY,

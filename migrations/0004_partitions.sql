@@ -66,6 +66,7 @@ BEGIN
     -- Going back, too, planning starts from now.
     DELETE FROM plan_runs WHERE delivery_date >= (app_now() AT TIME ZONE 'UTC')::date - 1;
     UPDATE zones_in_use SET since = app_now() WHERE since > app_now();
+    UPDATE message_types SET created_at = least(created_at, app_now()), rules_changed_at = least(rules_changed_at, app_now());
     PERFORM ensure_partitions();
 END
 $$;

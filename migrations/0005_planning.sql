@@ -24,6 +24,24 @@ BEGIN
 END
 $$;
 
+-- Whoever plans by the rules of the types holds them until the transaction ends, and shares them with everybody but a
+-- change of the rules: what was planned by the old rules is there when the pass over them begins.
+CREATE FUNCTION hold_rules() RETURNS void LANGUAGE sql AS $$
+    SELECT pg_advisory_xact_lock_shared(hashtextextended('message_types', 0))
+$$;
+
+-- Whether what the ledger lacks of a day, at an instant before the type's present rules, is still to be sent: yes if the
+-- day was never planned; if it was, only from when it was reopened.
+CREATE FUNCTION is_owed(t message_types, zone text, day date, instant timestamptz) RETURNS boolean
+    LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN NOT EXISTS (
+        SELECT FROM plan_runs r
+        WHERE r.message_type = t.name AND r.timezone = zone AND r.delivery_date = day
+          AND (r.planned_at IS NOT NULL OR instant < r.reopened_at));
+END
+$$;
+
 -- Inserts what these users are owed and the ledger lacks, up to `until`; returns how many rows. A row that a planner
 -- inserted meanwhile, from an older state of the user, is corrected instead: the unique key makes this wait for it.
 CREATE FUNCTION plan_missing(ids uuid[], until timestamptz) RETURNS integer
@@ -36,17 +54,18 @@ DECLARE
     inserted integer;
     total integer := 0;
 BEGIN
+    PERFORM hold_rules();
     -- A loop, so that each statement has only one way to be planned, and keeps its plan: a plan cached on an empty table
     -- scans a full one, and planning takes five times as long as the rest.
     FOR u IN SELECT * FROM users WHERE id = ANY (ids) ORDER BY id LOOP
-        CONTINUE WHEN u.deleted_at IS NOT NULL OR u.opted_out;
-        INSERT INTO message_logs AS existing (id, user_id, message_type, delivery_date, plan_version, timezone,
+        CONTINUE WHEN u.deleted_at IS NOT NULL OR u.opted_out OR NOT is_known_zone(u.timezone);
+        INSERT INTO message_logs AS existing (id, user_id, message_type, delivery_date, plan_version, type_version, timezone,
                                               civil_rule, scheduled_send_time, due_at, created_at, updated_at)
         SELECT DISTINCT ON (t.name, wanted.day)
-               uuid_v7(), u.id, t.name, wanted.day, u.plan_version, u.timezone,
+               uuid_v7(), u.id, t.name, wanted.day, u.plan_version, t.version, u.timezone,
                applied_rules(month_day(o.date), wanted.day, t.leap_day, civil.rule), at.instant, at.instant, now, now
         FROM occasions_of(u) AS o
-        JOIN message_types t ON t.name = o.message_type
+        JOIN message_types t ON t.name = o.message_type AND t.deleted_at IS NULL
         CROSS JOIN LATERAL (SELECT greatest(u.plan_changed_at, t.created_at, now - t.catch_up) AS since) AS known
         CROSS JOIN LATERAL (
             SELECT (known.since AT TIME ZONE u.timezone)::date + n AS day
@@ -57,10 +76,13 @@ BEGIN
         WHERE falls_on(o.date, o.one_off, wanted.day, t.leap_day)
           -- As the planner measures: by the time before the spread, which may lead far beyond.
           AND at.instant >= known.since AND civil.instant < until
+          -- A day that was planned by other rules gains nothing from before these.
+          AND (at.instant >= t.rules_changed_at OR is_owed(t, u.timezone, wanted.day, at.instant))
         -- Of two dates on one day, one is not there by the rule of 29 February.
         ORDER BY t.name, wanted.day, month_day(o.date) <> month_day(wanted.day)
         ON CONFLICT (idempotency_key, delivery_date) DO UPDATE SET
-            plan_version = excluded.plan_version, timezone = excluded.timezone, civil_rule = excluded.civil_rule,
+            plan_version = excluded.plan_version, type_version = excluded.type_version,
+            timezone = excluded.timezone, civil_rule = excluded.civil_rule,
             scheduled_send_time = excluded.scheduled_send_time, due_at = excluded.due_at, status = 'SCHEDULED',
             updated_at = now
             WHERE existing.plan_version < excluded.plan_version
@@ -83,39 +105,45 @@ DECLARE
     now timestamptz := app_now();
 BEGIN
     PERFORM FROM users WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE;
+    PERFORM hold_rules();
 
     WITH pending AS MATERIALIZED (
         SELECT m.id, m.delivery_date, m.idempotency_key, m.status, m.in_doubt, m.error_message, m.plan_version,
-               m.scheduled_send_time, m.user_id, m.message_type
+               m.type_version, m.scheduled_send_time, m.user_id, m.message_type
         FROM unnest(ids) AS changed(id)
         JOIN message_logs m ON m.user_id = changed.id
         WHERE m.status IN ('SCHEDULED', 'QUEUED', 'RETRYING', 'CANCELLED')
         ORDER BY m.delivery_date, m.id
         FOR NO KEY UPDATE OF m
     ), compared AS (
-        SELECT p.id, p.delivery_date, p.idempotency_key, p.status, p.in_doubt, p.plan_version, p.scheduled_send_time,
+        SELECT p.id, p.delivery_date, p.idempotency_key, p.status, p.in_doubt, p.scheduled_send_time,
                coalesce(u.plan_version, p.plan_version) AS new_version, coalesce(u.timezone, '') AS new_timezone,
+               coalesce(t.version, p.type_version) AS new_type_version,
+               p.plan_version <> u.plan_version OR p.type_version <> t.version AS outdated,
                o.instant, o.rules,
                CASE
                    WHEN u.id IS NULL OR u.deleted_at IS NOT NULL THEN 'user deleted'
                    WHEN u.opted_out THEN 'opted out'
+                   WHEN t.name IS NULL AND p.in_doubt THEN 'message type deleted'
                END AS gone,
                -- A cancelled one comes back only if the user did, and in time.
                p.status = 'CANCELLED' AND (p.error_message NOT IN ('user deleted', 'opted out')
                                            OR o.instant < u.plan_changed_at) AS stays_cancelled
         FROM pending p
         LEFT JOIN users u ON u.id = p.user_id
+        LEFT JOIN message_types t ON t.name = p.message_type AND t.deleted_at IS NULL
         LEFT JOIN LATERAL (
             SELECT civil.instant + spread_offset(p.user_id, t.spread) AS instant,
                    applied_rules(month_day(o.date), p.delivery_date, t.leap_day, civil.rule) AS rules
             FROM occasions_of(u) AS o
-            JOIN message_types t ON t.name = o.message_type
             CROSS JOIN LATERAL civil_time(p.delivery_date, t.send_at, u.timezone, t.gap_rule, t.fold_rule) AS civil
-            WHERE o.message_type = p.message_type
+            WHERE u.deleted_at IS NULL AND NOT u.opted_out AND o.message_type = t.name
               AND falls_on(o.date, o.one_off, p.delivery_date, t.leap_day)
             ORDER BY month_day(o.date) <> month_day(p.delivery_date)
             LIMIT 1
         ) o ON true
+        -- What is planned for a zone that the server no longer knows stays as it is.
+        WHERE u.id IS NULL OR u.deleted_at IS NOT NULL OR u.opted_out OR is_known_zone(u.timezone)
     ), deleted AS (
         DELETE FROM message_logs m USING compared c
         WHERE m.id = c.id AND m.delivery_date = c.delivery_date
@@ -129,6 +157,7 @@ BEGIN
     ), changed AS (
         UPDATE message_logs m SET
             plan_version = c.new_version,
+            type_version = c.new_type_version,
             timezone = CASE WHEN c.gone IS NULL AND c.instant IS NOT NULL THEN c.new_timezone ELSE m.timezone END,
             civil_rule = CASE WHEN c.gone IS NULL AND c.instant IS NOT NULL THEN c.rules ELSE m.civil_rule END,
             scheduled_send_time = CASE WHEN c.gone IS NULL THEN coalesce(c.instant, m.scheduled_send_time)
@@ -141,7 +170,8 @@ BEGIN
             due_at = CASE
                 WHEN c.gone IS NOT NULL THEN NULL
                 WHEN m.attempt = 0 THEN c.instant
-                ELSE greatest(coalesce(m.due_at, now), c.instant)
+                -- No retry waits for longer than an hour, but for the end of a pause, which may have come nearer.
+                ELSE greatest(least(coalesce(m.due_at, now), now + interval '1 hour'), c.instant)
             END,
             attention_at = CASE WHEN c.gone IS NOT NULL AND m.in_doubt THEN now END,
             error_message = CASE WHEN c.gone IS NULL AND c.status <> 'CANCELLED' THEN m.error_message ELSE c.gone END,
@@ -150,9 +180,9 @@ BEGIN
         WHERE m.id = c.id AND m.delivery_date = c.delivery_date
           AND CASE
               WHEN c.gone IS NOT NULL THEN c.status <> 'CANCELLED'
-              WHEN c.instant IS NULL THEN c.in_doubt AND c.plan_version <> c.new_version
+              WHEN c.instant IS NULL THEN c.in_doubt AND c.outdated
               ELSE NOT c.stays_cancelled
-                   AND (c.status = 'CANCELLED' OR c.plan_version <> c.new_version
+                   AND (c.status = 'CANCELLED' OR c.outdated
                         OR c.scheduled_send_time <> c.instant OR m.civil_rule IS DISTINCT FROM c.rules)
           END
         RETURNING 1
@@ -224,7 +254,8 @@ CREATE TRIGGER plan_new_users AFTER INSERT ON users
     REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION plan_new_users();
 
-CREATE FUNCTION replan_changed_users() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION replan_changed_users() RETURNS trigger LANGUAGE plpgsql
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     ids uuid[];
     zones text[];
@@ -234,6 +265,8 @@ BEGIN
     WHERE new_rows.plan_version <> old_rows.plan_version;
     IF ids IS NOT NULL THEN
         PERFORM note_zones(zones);
+        UPDATE user_occasions o SET timezone = new_rows.timezone FROM new_rows
+        WHERE o.user_id = new_rows.id AND o.timezone <> new_rows.timezone;
         PERFORM replan(ids);
     END IF;
     RETURN NULL;
@@ -243,24 +276,41 @@ CREATE TRIGGER replan_changed_users AFTER UPDATE ON users
     REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION replan_changed_users();
 
+-- False while a type is being deleted: its messages and dates go together, and need no look at each user.
+CREATE FUNCTION is_live_type(name text) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM message_types t WHERE t.name = is_live_type.name AND t.deleted_at IS NULL)
+$$;
+
 -- An occasion that comes, goes or moves is a change of its user: noted before it, so that what was owed until then
 -- is told apart from what becomes known too late.
 CREATE FUNCTION note_occasion() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF NOT is_live_type(coalesce(NEW.message_type, OLD.message_type)) THEN
+        IF TG_OP = 'DELETE' THEN
+            RETURN OLD;
+        END IF;
+        RAISE foreign_key_violation USING MESSAGE = format('there is no message type "%s"', NEW.message_type);
+    END IF;
     UPDATE users SET plan_version = plan_version + 1 WHERE id IN (OLD.user_id, NEW.user_id);
-    RETURN coalesce(NEW, OLD);
+    IF TG_OP = 'DELETE' THEN
+        RETURN OLD;
+    END IF;
+    SELECT timezone INTO NEW.timezone FROM users WHERE id = NEW.user_id;
+    RETURN NEW;
 END
 $$;
-CREATE TRIGGER note_occasion BEFORE INSERT OR UPDATE OR DELETE ON user_occasions
+CREATE TRIGGER note_occasion BEFORE INSERT OR UPDATE OF user_id, message_type, date, one_off OR DELETE ON user_occasions
     FOR EACH ROW EXECUTE FUNCTION note_occasion();
 
 CREATE FUNCTION replan_occasion() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM replan(ARRAY[OLD.user_id, NEW.user_id]);
+    IF is_live_type(coalesce(NEW.message_type, OLD.message_type)) THEN
+        PERFORM replan(ARRAY[OLD.user_id, NEW.user_id]);
+    END IF;
     RETURN NULL;
 END
 $$;
-CREATE TRIGGER replan_occasion AFTER INSERT OR UPDATE OR DELETE ON user_occasions
+CREATE TRIGGER replan_occasion AFTER INSERT OR UPDATE OF user_id, message_type, date, one_off OR DELETE ON user_occasions
     FOR EACH ROW EXECUTE FUNCTION replan_occasion();
 
 -- What the planner has to do: every unit after the newest planned one whose send time comes before now + horizon.
@@ -285,42 +335,45 @@ $$;
 -- before the planner, and only one less than plan_reach() ahead: so messages are looked for only after such a change,
 -- or always with `suspect_all`. Should one be there all the same, the unique key refuses the whole insert; with
 -- `suspect_all` it never does, so that planning ends however many changes come meanwhile.
-CREATE FUNCTION plan_users(t message_types, zone text, day date, kept smallint, after uuid, size integer,
-                           suspect_all boolean, OUT planned integer, OUT last uuid)
+CREATE FUNCTION plan_users(t message_types, run plan_runs, size integer, suspect_all boolean,
+                           OUT planned integer, OUT last uuid)
     LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     now timestamptz := app_now();
     civil record;
     rules text;
     suspect timestamptz;
+    known timestamptz := greatest(t.created_at, run.reopened_at);
 BEGIN
-    SELECT * INTO civil FROM civil_time(day, t.send_at, zone, t.gap_rule, t.fold_rule);
-    rules := applied_rules(kept, day, t.leap_day, civil.rule);
+    SELECT * INTO civil FROM civil_time(run.delivery_date, t.send_at, run.timezone, t.gap_rule, t.fold_rule);
+    rules := applied_rules(run.kept, run.delivery_date, t.leap_day, civil.rule);
     suspect := CASE WHEN suspect_all THEN '-infinity' ELSE civil.instant - plan_reach() END;
 
     WITH chosen AS MATERIALIZED (
         SELECT o.user_id, o.plan_version, o.plan_changed_at
         FROM occasions o
-        WHERE o.message_type = t.name AND o.timezone = zone AND month_day(o.date) = kept AND o.reachable
-          AND has_begun(o.date, o.one_off, day) AND o.user_id > after
+        WHERE o.message_type = t.name AND o.timezone = run.timezone AND month_day(o.date) = run.kept AND o.reachable
+          AND has_begun(o.date, o.one_off, run.delivery_date) AND o.user_id > run.after
         ORDER BY o.user_id
         LIMIT size
     ), wanted AS MATERIALIZED (
         SELECT DISTINCT ON (c.user_id) c.user_id, c.plan_version, at.instant, c.plan_changed_at >= suspect AS suspected
         FROM chosen c
         CROSS JOIN LATERAL (SELECT civil.instant + spread_offset(c.user_id, t.spread) AS instant) AS at
-        WHERE at.instant >= greatest(c.plan_changed_at, t.created_at)
+        WHERE at.instant >= greatest(c.plan_changed_at, known)
         ORDER BY c.user_id
     ), inserted AS (
-        INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, timezone, civil_rule,
-                                  scheduled_send_time, due_at, created_at, updated_at)
-        SELECT uuid_v7(), user_id, t.name, day, plan_version, zone, rules, instant, instant, now, now
+        INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, type_version, timezone,
+                                  civil_rule, scheduled_send_time, due_at, created_at, updated_at)
+        SELECT uuid_v7(), user_id, t.name, run.delivery_date, plan_version, t.version, run.timezone,
+               rules, instant, instant, now, now
         FROM wanted WHERE NOT suspected
         RETURNING 1
     ), inserted_if_missing AS (
-        INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, timezone, civil_rule,
-                                  scheduled_send_time, due_at, created_at, updated_at)
-        SELECT uuid_v7(), user_id, t.name, day, plan_version, zone, rules, instant, instant, now, now
+        INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, type_version, timezone,
+                                  civil_rule, scheduled_send_time, due_at, created_at, updated_at)
+        SELECT uuid_v7(), user_id, t.name, run.delivery_date, plan_version, t.version, run.timezone,
+               rules, instant, instant, now, now
         FROM wanted WHERE suspected
         ON CONFLICT DO NOTHING
         RETURNING 1
@@ -331,47 +384,122 @@ BEGIN
 END
 $$;
 
--- Plans up to `size` users of one unit, in a transaction of the caller's; call again with the cursor that came back
--- until `finished`. One planner at a time works on a type and zone. One that comes late, or before the days before
--- this one are planned, has nothing to do: a later plan_runs row would hide the earlier days for ever.
--- The cursor: which of the month-days kept on this day, and after which user.
-CREATE FUNCTION plan_chunk(type text, zone text, day date, size integer, planned_before integer,
-                           INOUT kept smallint, INOUT after uuid, OUT planned integer, OUT finished boolean)
+-- Plans the next `size` users of one unit, in a transaction of the caller's; call again until `finished`. plan_runs
+-- remembers how far it came: whoever calls next goes on from there. While somebody else works on the type and zone
+-- there is nothing to do here, nor before the days before this one are planned: a later plan_runs row would hide the
+-- earlier days for ever.
+CREATE FUNCTION plan_chunk(type text, zone text, day date, size integer, OUT planned integer, OUT finished boolean)
     LANGUAGE plpgsql AS $$
 DECLARE
+    nobody CONSTANT uuid := '00000000-0000-0000-0000-000000000000';
     t message_types;
+    run plan_runs;
     kept_days smallint[];
+    last uuid;
 BEGIN
     -- Rows and their plan_runs row are lost together or not at all, and then planned again: no need to wait for the
     -- disk. Whatever is published from them flushes them first.
     PERFORM set_config('synchronous_commit', 'off', true);
-    PERFORM pg_advisory_xact_lock(hashtextextended(concat_ws('/', 'plan', type, zone), 0));
     planned := 0;
     finished := true;
+    PERFORM hold_rules();
+    IF NOT pg_try_advisory_xact_lock(hashtextextended(concat_ws('/', 'plan', type, zone), 0)) THEN
+        RETURN;
+    END IF;
     PERFORM FROM first_unplanned f WHERE f.message_type = type AND f.timezone = zone AND f.day = plan_chunk.day;
     IF NOT FOUND THEN
         RETURN;
     END IF;
     SELECT * INTO t FROM message_types m WHERE m.name = type;
     kept_days := kept_month_days(day, t.leap_day);
-    kept := coalesce(kept, kept_days[1]);
-    after := coalesce(after, '00000000-0000-0000-0000-000000000000');
+    SELECT * INTO run FROM plan_runs r WHERE r.message_type = type AND r.timezone = zone AND r.delivery_date = day;
+    IF NOT FOUND THEN
+        run := (type, zone, day, NULL, NULL, 0, t.version, NULL, NULL);
+    END IF;
+    IF run.kept IS NULL OR run.type_version <> t.version THEN
+        run.type_version := t.version;
+        run.kept := kept_days[1];
+        run.after := nobody;
+    END IF;
 
     BEGIN
-        SELECT u.planned, u.last INTO planned, after FROM plan_users(t, zone, day, kept, after, size, false) AS u;
+        SELECT u.planned, u.last INTO planned, last FROM plan_users(t, run, size, run.reopened_at IS NOT NULL) AS u;
     EXCEPTION WHEN unique_violation THEN
         -- A message is there that should not be, or comes at this very moment.
-        SELECT u.planned, u.last INTO planned, after FROM plan_users(t, zone, day, kept, after, size, true) AS u;
+        SELECT u.planned, u.last INTO planned, last FROM plan_users(t, run, size, true) AS u;
     END;
 
-    IF after IS NOT NULL THEN
+    run.rows := run.rows + planned;
+    IF last IS NOT NULL THEN
         finished := false;
-    ELSIF kept <> kept_days[cardinality(kept_days)] THEN
+        run.after := last;
+    ELSIF run.kept <> kept_days[cardinality(kept_days)] THEN
         finished := false;
-        kept := kept_days[cardinality(kept_days)];
+        run.kept := kept_days[cardinality(kept_days)];
+        run.after := nobody;
     ELSE
-        INSERT INTO plan_runs (message_type, timezone, delivery_date, rows)
-        VALUES (type, zone, day, planned_before + planned);
+        run.planned_at := clock_timestamp();
+        run.reopened_at := NULL;
+        run.kept := NULL;
+        run.after := NULL;
     END IF;
+    INSERT INTO plan_runs (message_type, timezone, delivery_date, planned_at, reopened_at, rows, type_version, kept, after)
+    VALUES (type, zone, day, run.planned_at, run.reopened_at, run.rows, run.type_version, run.kept, run.after)
+    ON CONFLICT (message_type, timezone, delivery_date) DO UPDATE SET
+        planned_at = excluded.planned_at, reopened_at = excluded.reopened_at, rows = excluded.rows,
+        type_version = excluded.type_version, kept = excluded.kept, after = excluded.after;
+END
+$$;
+
+-- Nobody plans by the old rules any longer when the new ones come.
+CREATE FUNCTION take_rules() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('message_types', 0));
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER take_rules BEFORE UPDATE OF send_at, gap_rule, fold_rule, leap_day, spread, deleted_at ON message_types
+    FOR EACH STATEMENT EXECUTE FUNCTION take_rules();
+
+-- An edit is one UPDATE. Other rules open the planned days to come again, for whom the old ones left out; what is pending
+-- is outdated from then on: dispatch and claim replan it instead of sending it, and a pass of the scheduler the rest.
+-- So is what waits for the end of a pause, when that comes nearer.
+CREATE FUNCTION message_type_changes() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    now timestamptz := app_now();
+BEGIN
+    NEW.updated_at := now;
+    IF (NEW.send_at, NEW.gap_rule, NEW.fold_rule, NEW.leap_day, NEW.spread)
+       IS DISTINCT FROM (OLD.send_at, OLD.gap_rule, OLD.fold_rule, OLD.leap_day, OLD.spread) THEN
+        NEW.version := nextval('message_type_versions');
+        NEW.rules_changed_at := now;
+        -- Wherever it is not that day's last moment yet, and by the longest spread.
+        UPDATE plan_runs SET planned_at = NULL, reopened_at = coalesce(reopened_at, now)
+        WHERE message_type = NEW.name AND planned_at IS NOT NULL AND delivery_date >= (now AT TIME ZONE 'UTC')::date - 2;
+    ELSIF NEW.deleted_at IS DISTINCT FROM OLD.deleted_at
+          OR OLD.paused_until > greatest(now, coalesce(NEW.paused_until, '-infinity')) THEN
+        NEW.version := nextval('message_type_versions');
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER message_type_changes
+    BEFORE UPDATE OF template, late_template, send_at, gap_rule, fold_rule, leap_day, catch_up, max_lateness, spread,
+                     paused_until, deleted_at ON message_types
+    FOR EACH ROW EXECUTE FUNCTION message_type_changes();
+
+-- A deleted type goes in steps, of which this is one: up to `size` of its dates, then the type itself. True at the end.
+-- Its messages are to be replanned before, which removes them.
+CREATE FUNCTION remove_type(type text, size integer) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM user_occasions o USING (
+        SELECT user_id, date FROM user_occasions WHERE message_type = type LIMIT size
+    ) AS part
+    WHERE o.message_type = type AND o.user_id = part.user_id AND o.date = part.date;
+    IF FOUND THEN
+        RETURN false;
+    END IF;
+    DELETE FROM message_types WHERE name = type AND deleted_at IS NOT NULL;
+    RETURN true;
 END
 $$;

@@ -32,7 +32,7 @@ constexpr Statement claim_locked{"claim_locked", R"sql(
         FROM unnest($1::uuid[], $2::date[]) AS locked(id, delivery_date)
         JOIN message_logs m ON m.id = locked.id AND m.delivery_date = locked.delivery_date
         JOIN users u ON u.id = m.user_id
-        JOIN message_types t ON t.name = m.message_type
+        JOIN message_types t ON t.name = m.message_type AND t.version = m.type_version AND t.deleted_at IS NULL
         LEFT JOIN LATERAL (
             SELECT o.date FROM occasions_of(u) AS o
             WHERE o.message_type = m.message_type AND falls_on(o.date, o.one_off, m.delivery_date, t.leap_day)
@@ -66,8 +66,6 @@ constexpr Statement give_back{"give_back", R"sql(
     FROM unnest($1::uuid[], $2::date[], $3::integer[]) AS held(id, delivery_date, attempt),
          (SELECT app_now() AS now) AS clock
     WHERE m.id = held.id AND m.delivery_date = held.delivery_date AND m.attempt = held.attempt AND m.status = $4)sql"};
-
-constexpr Statement replan_users{"replan_users", "SELECT replan($1::uuid[])"};
 
 template <class Range>
 auto ids_of(const Range& held) {
@@ -247,10 +245,6 @@ int give_back_claims(Pool& pool, std::span<const Claimed> claims, std::chrono::m
     return transact(pool, [&](Transaction& transaction) {
         return give_back_rows(transaction, claims, "SENDING", delay);
     });
-}
-
-void replan(Pool& pool, std::span<const domain::Uuid> users) {
-    transact(pool, [&](Transaction& transaction) { transaction.run(replan_users, users); });
 }
 
 }  // namespace postgres

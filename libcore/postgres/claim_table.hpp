@@ -29,7 +29,7 @@ struct Claimed {
     std::optional<std::chrono::microseconds> since_last_try;
 };
 
-/// Planned for a user as they were: to be replanned, not sent.
+/// Planned for a user or a type as they were: to be replanned, not sent.
 struct Outdated {
     domain::Uuid message_id;
     domain::Uuid user_id;
@@ -44,18 +44,15 @@ struct ClaimReport {
     int given_back = 0;                     ///< deliveries are paused: due again, and nothing claimed
 };
 
-/// Claims what the hints point to, if it is still QUEUED at the hint's attempt and planned for the user as
-/// they are now. A hint that does not appear in the report has nothing to claim. Waits for a dispatcher that
-/// has not committed yet, up to the session's lock timeout. While deliveries are paused the rows go back to
-/// the ledger instead.
+/// Claims what the hints point to, if it is still QUEUED at the hint's attempt and planned for the user and
+/// the type as they are now. A hint that does not appear in the report has nothing to claim. Waits for a
+/// dispatcher that has not committed yet, up to the session's lock timeout. While deliveries are paused the
+/// rows go back to the ledger instead.
 ClaimReport claim(Pool& pool, std::span<const domain::Delivery> hints, std::chrono::milliseconds lease);
 
 /// Rows that will not be sent now go back to the ledger, due after `delay`, no budget spent.
 /// `hints`: QUEUED rows at the hint's attempt. `claims`: SENDING rows at the claim's.
 int give_back_hints(Pool& pool, std::span<const domain::Delivery> hints, std::chrono::milliseconds delay);
 int give_back_claims(Pool& pool, std::span<const Claimed> claims, std::chrono::milliseconds delay);
-
-/// Brings these users' messages in line with the users as they are now.
-void replan(Pool& pool, std::span<const domain::Uuid> users);
 
 }  // namespace postgres

@@ -11,37 +11,44 @@ namespace {
 constexpr Statement take_due{"take_due", R"sql(
     WITH clock AS MATERIALIZED (SELECT app_now() AS now, deliveries_paused() AS paused),
     picked AS MATERIALIZED (
-        SELECT m.id, m.delivery_date, m.message_type, m.scheduled_send_time, m.in_doubt
+        SELECT m.id, m.delivery_date, m.message_type, m.type_version, m.scheduled_send_time, m.in_doubt
         FROM message_logs m
         WHERE m.due_at <= (SELECT now FROM clock WHERE NOT paused) AND m.status IN ('SCHEDULED', 'RETRYING')
         ORDER BY m.due_at
         LIMIT $1
         FOR UPDATE SKIP LOCKED
     ), judged AS (
-        SELECT p.id, p.delivery_date, clock.now, t.paused_until,
+        SELECT p.id, p.delivery_date, clock.now,
+               CASE WHEN t.version = p.type_version THEN t.paused_until ELSE clock.now + $2::interval END AS wait_until,
                CASE
+                   WHEN t.version IS DISTINCT FROM p.type_version THEN 'outdated'
                    WHEN clock.now > p.scheduled_send_time + t.max_lateness
                        THEN CASE WHEN p.in_doubt THEN 'UNKNOWN' ELSE 'MISSED' END
                    WHEN t.paused_until > clock.now THEN 'postponed'
                    ELSE 'QUEUED'
                END AS verdict
-        FROM picked p LEFT JOIN message_types t ON t.name = p.message_type CROSS JOIN clock
+        FROM picked p
+        LEFT JOIN message_types t ON t.name = p.message_type AND t.deleted_at IS NULL
+        CROSS JOIN clock
     ), moved AS (
         UPDATE message_logs m SET
-            status = CASE WHEN j.verdict = 'postponed' THEN m.status ELSE j.verdict END,
-            due_at = CASE WHEN j.verdict = 'postponed' THEN j.paused_until END,
+            status = CASE WHEN j.verdict IN ('outdated', 'postponed') THEN m.status ELSE j.verdict END,
+            due_at = CASE WHEN j.verdict IN ('outdated', 'postponed') THEN j.wait_until END,
             attention_at = CASE WHEN j.verdict IN ('MISSED', 'UNKNOWN') THEN j.now END,
             trace = coalesce(m.trace, replace(gen_random_uuid()::text, '-', '')),
             updated_at = j.now
         FROM judged j
         WHERE m.id = j.id AND m.delivery_date = j.delivery_date
-        RETURNING m.id, m.delivery_date, m.attempt, m.trace, j.verdict
+        RETURNING m.id, m.delivery_date, m.attempt, m.trace, j.verdict, m.user_id
     ), noted AS (
         INSERT INTO dispatches (ids, dates)
         SELECT array_agg(id), array_agg(delivery_date) FROM moved WHERE verdict = 'QUEUED'
         HAVING count(*) > 0
     )
-    SELECT id, delivery_date, attempt, trace, verdict FROM moved)sql"};
+    SELECT id, delivery_date, attempt, trace, verdict, user_id FROM moved)sql"};
+
+// What is outdated makes room for what is behind it; replanned, it is back at once.
+constexpr auto outdated_wait = std::chrono::seconds(5);
 
 constexpr Statement count_due{"count_due", R"sql(
     SELECT count(*), coalesce(max(now - due_at), '0')
@@ -56,13 +63,17 @@ DispatchReport dispatch(Pool& pool, int limit, const Publish& publish) {
     std::vector<domain::Delivery> deliveries;
     const Lease lease = pool.lease();
     Transaction transaction(*lease);
-    for (const Row row : transaction.run(take_due, limit)) {
+    for (const Row row : transaction.run(take_due, limit, outdated_wait)) {
         const auto verdict = row.get<std::string_view>(4);
         if (verdict == "QUEUED") {
             deliveries.push_back({.message_id = row.get<domain::Uuid>(0),
                                   .delivery_date = row.get<domain::Date>(1),
                                   .attempt = row.get<int>(2),
                                   .trace = row.get<std::string>(3)});
+        }
+        if (verdict == "outdated") {
+            report.outdated.push_back(row.get<domain::Uuid>(5));
+            continue;
         }
         ++(verdict == "QUEUED"      ? report.queued
            : verdict == "postponed" ? report.postponed

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <span>
+#include <vector>
 
 #include "libcore/domain/message.hpp"
 #include "libcore/postgres/pool.hpp"
@@ -17,8 +18,11 @@ struct DispatchReport {
     int postponed = 0;  ///< moved to the end of their type's pause
     int missed = 0;     ///< later than their type allows
     int unknown = 0;    ///< the same, but the provider may have them
+    /// Whose message was planned for their type as it was: to be replanned, which is to happen now. The
+    /// message waits some seconds for it.
+    std::vector<domain::Uuid> outdated;
 
-    int total() const { return queued + postponed + missed + unknown; }
+    int total() const { return queued + postponed + missed + unknown + static_cast<int>(outdated.size()); }
 };
 
 /// Takes up to `limit` due rows, the longest due first, past those that another dispatcher holds. What

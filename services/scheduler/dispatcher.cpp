@@ -1,10 +1,12 @@
 #include "services/scheduler/dispatcher.hpp"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "libcore/json/delivery.hpp"
+#include "libcore/postgres/plan_table.hpp"
 #include "libcore/runtime/log.hpp"
 
 namespace scheduler {
@@ -33,6 +35,8 @@ Dispatcher::Dispatcher(postgres::Pool& pool, runtime::Registry& registry, const 
       missed_(registry.counter("messages_missed_total", "Messages later than their type allows")),
       unknown_(registry.counter("messages_unknown_total",
                                 "Messages left to a person: the provider may have them")),
+      outdated_(registry.counter("messages_outdated_total",
+                                 "Due messages planned for their type as it was, and replanned instead")),
       depth_gauge_(registry.gauge("queue_depth", "Hints in the deliveries queue that no worker holds")),
       consumers_gauge_(registry.gauge("queue_consumers", "Workers that consume the deliveries queue")) {}
 
@@ -49,6 +53,11 @@ std::chrono::milliseconds Dispatcher::run_once() {
     if (report.missed + report.unknown > 0) {
         runtime::log::error("messages are later than their type allows",
                             {{"missed", report.missed}, {"unknown", report.unknown}});
+    }
+    if (!report.outdated.empty()) {
+        outdated_.Increment(static_cast<double>(report.outdated.size()));
+        const std::set<domain::Uuid> users(report.outdated.begin(), report.outdated.end());
+        postgres::replan(pool_, std::vector(users.begin(), users.end()));
     }
     if (report.total() > 0) return 0ms;
     publisher_.keep_alive();

@@ -40,6 +40,7 @@ private:
     prometheus::Counter& postponed_;
     prometheus::Counter& missed_;
     prometheus::Counter& unknown_;
+    prometheus::Counter& outdated_;
     prometheus::Gauge& depth_gauge_;
     prometheus::Gauge& consumers_gauge_;
 };

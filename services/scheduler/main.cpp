@@ -15,6 +15,7 @@
 #include "services/scheduler/dispatcher.hpp"
 #include "services/scheduler/guardian.hpp"
 #include "services/scheduler/planner.hpp"
+#include "services/scheduler/replanner.hpp"
 #include "services/scheduler/rescuer.hpp"
 #include "services/scheduler/settings.hpp"
 
@@ -33,6 +34,7 @@ int serve(scheduler::Settings settings) {
 
     scheduler::Guardian guardian(pool, registry);
     scheduler::Planner planner(pool, registry, settings.plan_horizon, stop.token());
+    scheduler::Replanner replanner(pool, registry, stop.token());
     scheduler::Dispatcher dispatcher(pool, registry, settings.broker, settings.queue_high_water);
     scheduler::Rescuer rescuer(
         pool, registry,
@@ -54,6 +56,7 @@ int serve(scheduler::Settings settings) {
 
     runtime::Periodic guarding("guardian", loops, [&] { return guardian.run_once(); });
     runtime::Periodic planning("planner", loops, [&] { return planner.run_once(); });
+    runtime::Periodic replanning("replanner", loops, [&] { return replanner.run_once(); });
     runtime::Periodic dispatching("dispatcher", loops, [&] { return dispatcher.run_once(); });
     runtime::Periodic rescuing("rescuer", loops, [&] { return rescuer.run_once(); });
     const service::PauseWatch pause_watch(pool, pause, loops);

@@ -16,8 +16,7 @@ namespace {
 // Long enough that the transaction does not matter, short enough that a stop never waits.
 constexpr int users_per_chunk = 5'000;  // a change of one of them waits for the whole chunk
 constexpr auto pause = 1s;
-// A backlog of days is planned in rounds in which no unit begins after this time, so that one which hangs
-// can be told from a long one. A unit that has begun is ended: it would start at its first user again.
+// A backlog of days is planned in rounds of this length, so that one which hangs can be told from a long one.
 constexpr auto longest_round = 10s;
 
 }  // namespace
@@ -28,7 +27,7 @@ Planner::Planner(postgres::Pool& pool, runtime::Registry& registry, std::chrono:
       horizon_(horizon),
       stop_(std::move(stop)),
       messages_(registry.counter("messages_planned_total", "Messages that the planner created")),
-      units_(registry.counter("plan_units_total", "Planned units: one type, zone and date")) {}
+      units_(registry.counter("plan_units_total", "Units begun or gone on with: one type, zone and date")) {}
 
 std::chrono::milliseconds Planner::run_once() {
     auto units = postgres::units_due(pool_, horizon_);
@@ -49,7 +48,7 @@ std::chrono::milliseconds Planner::run_once() {
         if (!keep_going()) break;
         // One that cannot be planned must not keep all those behind it, day after day, from being planned.
         try {
-            messages += plan(unit);
+            messages += plan(unit, keep_going);
         } catch (const postgres::DatabaseError& error) {
             if (error.connection_lost()) throw;
             failed = std::current_exception();
@@ -65,9 +64,8 @@ std::chrono::milliseconds Planner::run_once() {
     return keep_going() ? pause : 0ms;
 }
 
-int Planner::plan(const postgres::Unit& unit) {
-    const int messages =
-        postgres::plan_unit(pool_, unit, users_per_chunk, [&] { return !stop_.stop_requested(); });
+int Planner::plan(const postgres::Unit& unit, const postgres::KeepGoing& keep_going) {
+    const int messages = postgres::plan_unit(pool_, unit, users_per_chunk, keep_going);
     messages_.Increment(messages);
     units_.Increment();
     return messages;

@@ -15,13 +15,13 @@ public:
     Planner(postgres::Pool& pool, runtime::Registry& registry, std::chrono::milliseconds horizon,
             std::stop_token stop);
 
-    /// Plans units that are due, beginning none after some seconds, and returns the pause before the next
-    /// look: zero as long as there are more. Ends early when stop is requested: every chunk has been
-    /// committed.
+    /// Plans units that are due, for some seconds at most, and returns the pause before the next look: zero
+    /// as long as there are more. Ends early when stop is requested: every chunk has been committed, and
+    /// whoever comes next goes on from there.
     std::chrono::milliseconds run_once();
 
 private:
-    int plan(const postgres::Unit& unit);
+    int plan(const postgres::Unit& unit, const postgres::KeepGoing& keep_going);
 
     postgres::Pool& pool_;
     const std::chrono::milliseconds horizon_;

@@ -18,7 +18,7 @@ Settings read_settings(runtime::Environment& environment) {
     settings.broker = service::read_broker_settings(environment, "scheduler-svc");
     settings.queue_high_water = environment.integer("QUEUE_HIGH_WATER", 10'000, 1, 1'000'000);
     // At most 26 hours: a change of a user plans 28 hours ahead, and the two must overlap.
-    settings.plan_horizon = environment.duration("PLAN_HORIZON", 26h, 1min, 26h);
+    settings.plan_horizon = environment.duration("PLAN_HORIZON", 26h, 3h, 26h);
     settings.lease = service::read_lease(environment);
     settings.lost_after = environment.duration("QUEUE_LOST_AFTER", 15min, 1s, 24h);
     settings.in_doubt = service::read_in_doubt(environment);

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "libcore/postgres/plan_table.hpp"
 #include "libcore/runtime/log.hpp"
 
 namespace worker {

@@ -27,9 +27,9 @@ constexpr int idle_ticks = 21;
 const domain::Date birthday(2027y / 3 / 15);
 
 constexpr postgres::Statement insert_copies{"insert_copies", R"(
-    INSERT INTO message_logs_2027_04 (id, user_id, message_type, delivery_date, plan_version, timezone, civil_rule,
+    INSERT INTO message_logs_2027_04 (id, user_id, message_type, delivery_date, plan_version, type_version, timezone, civil_rule,
                                       scheduled_send_time, due_at, created_at, updated_at)
-    SELECT id, user_id, message_type, delivery_date + 31, plan_version, timezone, civil_rule,
+    SELECT id, user_id, message_type, delivery_date + 31, plan_version, type_version, timezone, civil_rule,
            scheduled_send_time + interval '31 days', due_at + interval '31 days', created_at, updated_at
     FROM message_logs_2027_03)"};
 

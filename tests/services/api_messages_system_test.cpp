@@ -13,12 +13,12 @@ TEST_CASE("a user's messages come newest first in pages and by status") {
     const auto location = api.add_user();
     const auto id = location.substr(location.rfind('/') + 1);
     database.connection().execute(
-        "INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, timezone, "
+        "INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, type_version, timezone, "
         "scheduled_send_time, status, message_content, actual_send_time, api_response_code, created_at, "
         "updated_at) "
         "SELECT uuid_v7(), '" +
         id +
-        "', 'BIRTHDAY', day, 1, 'UTC', day + time '09:00' AT TIME ZONE 'UTC', "
+        "', 'BIRTHDAY', day, 1, 1, 'UTC', day + time '09:00' AT TIME ZONE 'UTC', "
         "CASE WHEN n = 3 THEN 'CANCELLED' ELSE 'SENT' END, 'Hey', now(), 200, now(), now() "
         "FROM generate_series(1, 5) n, LATERAL (SELECT current_date + n AS day) d");
     const auto page = [&](const std::string& query) {

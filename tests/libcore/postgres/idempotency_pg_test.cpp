@@ -5,13 +5,13 @@
 namespace {
 
 const std::string columns =
-    "INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, timezone, "
+    "INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, type_version, timezone, "
     "scheduled_send_time, due_at, created_at, updated_at) ";
 
 std::string row(const domain::Uuid& user, const std::string& date, const std::string& zone,
                 const std::string& instant) {
     return columns + "VALUES (uuid_v7(), '" + domain::to_string(user) + "', 'BIRTHDAY', '" + date +
-           "', 1, '" + zone + "', '" + instant + "', '" + instant + "', app_now(), app_now())";
+           "', 1, 1, '" + zone + "', '" + instant + "', '" + instant + "', app_now(), app_now())";
 }
 
 }  // namespace

@@ -131,13 +131,28 @@ public:
         return planned;
     }
 
-    /// Dispatches to nowhere, and gives the hints.
+    /// Dispatches to nowhere, and gives the hints. As a scheduler does: what is outdated is replanned.
     std::vector<domain::Delivery> dispatch(int limit = 10'000) {
         std::vector<domain::Delivery> hints;
-        postgres::dispatch(pool, limit, [&](std::span<const domain::Delivery> deliveries) {
-            hints.assign(deliveries.begin(), deliveries.end());
-        });
+        const auto report =
+            postgres::dispatch(pool, limit, [&](std::span<const domain::Delivery> deliveries) {
+                hints.assign(deliveries.begin(), deliveries.end());
+            });
+        const std::set<domain::Uuid> users(report.outdated.begin(), report.outdated.end());
+        postgres::replan(pool, std::vector(users.begin(), users.end()));
         return hints;
+    }
+
+    /// As the scheduler's replanning pass does, to its end.
+    void finish_type_changes(int users_at_once = 100) {
+        for (const auto& type : postgres::changed_types(pool)) {
+            for (auto users = postgres::outdated_users(pool, type, users_at_once); !users.empty();
+                 users = postgres::outdated_users(pool, type, users_at_once))
+                postgres::replan(pool, users);
+            while (type.deleted && !postgres::remove_type(pool, type.name)) {
+            }
+            if (!type.deleted) postgres::note_replanned(pool, type);
+        }
     }
 
     /// As a worker does: what is outdated is replanned.

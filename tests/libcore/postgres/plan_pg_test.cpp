@@ -157,8 +157,7 @@ TEST_CASE("a planner interrupted between chunks is followed by one that finishes
     ledger.plan(10);
     ledger.execute("DELETE FROM message_logs; DELETE FROM plan_runs WHERE delivery_date >= '2027-02-27'");
 
-    CHECK_FALSE(ledger.value<bool>(
-        "SELECT finished FROM plan_chunk('BIRTHDAY', 'UTC', '2027-02-27', 2, 0, NULL, NULL)"));
+    CHECK_FALSE(ledger.value<bool>("SELECT finished FROM plan_chunk('BIRTHDAY', 'UTC', '2027-02-27', 2)"));
     CHECK(ledger.messages().size() == 2);
 
     CHECK(ledger.plan(2) == 3);
@@ -236,9 +235,10 @@ TEST_CASE("two occasions of one type on one day make one message whatever the ch
     ledger.execute("INSERT INTO message_types (name, template, created_at) VALUES ('RENEWAL', 'x', 'epoch')");
     const auto user = ledger.add(Ledger::born(1990y / 6 / 1));
     // Of two dates that look alike only the earlier is kept: the other is of year 0.
-    ledger.execute("ALTER TABLE user_occasions DISABLE TRIGGER USER; INSERT INTO user_occasions SELECT '" +
-                   domain::to_string(user) +
-                   "', 'RENEWAL', d FROM unnest('{2028-02-29,2024-02-29,2020-02-29}'::date[]) d");
+    ledger.execute(
+        "ALTER TABLE user_occasions DISABLE TRIGGER USER; INSERT INTO user_occasions SELECT '" +
+        domain::to_string(user) +
+        "', 'RENEWAL', d, false, 'UTC' FROM unnest('{2028-02-29,2024-02-29,2020-02-29}'::date[]) d");
     CHECK(ledger.plan(1) == 1);
     CHECK(ledger.message(user).date == 2028y / 2 / 29);
 }

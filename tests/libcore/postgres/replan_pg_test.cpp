@@ -241,10 +241,11 @@ TEST_CASE("a session that knew the database empty plans for one user as cheaply 
         INSERT INTO users (id, first_name, last_name, email, timezone, birthday_date)
             SELECT uuid_v7(), 'Ada', 'Lovelace', n || '@example.com', 'UTC', '1990-02-27'
             FROM generate_series(1, 5000) AS n;
-        INSERT INTO user_occasions (user_id, message_type, date) SELECT id, 'RENEWAL', '2020-06-01' FROM users;
-        INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, timezone,
+        INSERT INTO user_occasions (user_id, message_type, date, timezone)
+            SELECT id, 'RENEWAL', '2020-06-01', timezone FROM users;
+        INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, type_version, timezone,
                                   scheduled_send_time, due_at, created_at, updated_at)
-            SELECT uuid_v7(), id, 'RENEWAL', '2027-02-27', 1, 'UTC', now, now, now, now
+            SELECT uuid_v7(), id, 'RENEWAL', '2027-02-27', 1, 1, 'UTC', now, now, now, now
             FROM users, app_now() AS now)");
     CAPTURE(plan, pages);
     CHECK(pages > 0);

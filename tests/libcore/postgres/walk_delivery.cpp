@@ -27,7 +27,7 @@ void Walk::plan(Dice& dice) {
 // Some of the units, the last of them up to its first chunk.
 void Walk::plan_partly(Dice& dice) {
     static constexpr postgres::Statement chunk{"walk_chunk",
-                                               "SELECT plan_chunk($1, $2, $3, 1, 0, NULL, NULL)"};
+                                               "SELECT plan_chunk($1, $2, $3, 1)"};
     auto units = postgres::units_due(real_.pool, horizon);
     if (dice.one_in(2)) dice.shuffle(units);
     const auto count = static_cast<std::size_t>(dice.below(8));
