@@ -3,8 +3,13 @@
 namespace json {
 
 void write(Writer& writer, const domain::Message& message) {
-    writer.begin_object()
-        .member("id", message.id)
+    writer.begin_object();
+    write_members(writer, message);
+    writer.end_object();
+}
+
+void write_members(Writer& writer, const domain::Message& message) {
+    writer.member("id", message.id)
         .member("userId", message.user_id)
         .member("messageType", message.message_type)
         .member("deliveryDate", message.delivery_date)
@@ -20,8 +25,7 @@ void write(Writer& writer, const domain::Message& message) {
         .member("messageContent", message.message_content)
         .member("actualSendTime", message.actual_send_time)
         .member("apiResponseCode", message.api_response_code)
-        .member("errorMessage", message.error_message)
-        .end_object();
+        .member("errorMessage", message.error_message);
 }
 
 }  // namespace json

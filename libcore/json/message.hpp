@@ -9,4 +9,7 @@ namespace json {
 /// As the writer's next value.
 void write(Writer& writer, const domain::Message& message);
 
+/// Into an object that has been begun.
+void write_members(Writer& writer, const domain::Message& message);
+
 }  // namespace json

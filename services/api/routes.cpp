@@ -13,13 +13,15 @@ namespace {
 // An import that uses up what an address may do must not keep anybody from stopping everything.
 constexpr bool unlimited = false;
 
-constexpr std::array<Route, 11> table = {{
+constexpr std::array<Route, 13> table = {{
     {"POST", "/api/v1/users", "users:write", create_user},
     {"GET", "/api/v1/users/{id}", "users:read", get_user},
     {"PUT", "/api/v1/users/{id}", "users:write", replace_user},
     {"PATCH", "/api/v1/users/{id}", "users:write", change_user},
     {"DELETE", "/api/v1/users/{id}", "users:write", delete_user},
     {"GET", "/api/v1/users/{id}/messages", "messages:read", list_user_messages, message_list_parameters},
+    {"GET", "/api/v1/users/{id}/explanation", "messages:read", explain_day, explain_day_parameters},
+    {"GET", "/api/v1/messages/{id}", "messages:read", get_message},
     {"GET", "/api/v1/pause", "admin", get_pause, {}, unlimited},
     {"POST", "/api/v1/pause", "admin", pause_deliveries, {}, unlimited},
     {"POST", "/api/v1/resume", "admin", resume_deliveries, {}, unlimited},

@@ -178,7 +178,7 @@ TEST_CASE("the published description lists exactly the routes there are") {
             described[target].insert(line.substr(4, line.size() - 5));
         }
     }
-    CHECK(described.size() == 7);
+    CHECK(described.size() == 9);
 
     TestDatabase database;
     Api api(database.url());

@@ -1,0 +1,20 @@
+// How a row of message_logs becomes a message as the API shows it. For the tables beside this only.
+#pragma once
+
+#include "libcore/domain/message.hpp"
+#include "libcore/postgres/rows.hpp"
+
+// Of message_logs AS m, in the order in which read_message expects them.
+#define MESSAGE_COLUMNS                                                                            \
+    " m.id, m.user_id, m.message_type, m.delivery_date, m.timezone, "                              \
+    "to_char(m.scheduled_send_time AT TIME ZONE m.timezone, 'YYYY-MM-DD\"T\"HH24:MI:SS'), "        \
+    "m.scheduled_send_time, m.due_at, m.status, m.attempt, m.failures, m.in_doubt, m.civil_rule, " \
+    "m.message_content, m.actual_send_time, m.api_response_code, m.error_message"
+
+namespace postgres {
+
+inline constexpr int message_columns = 17;
+
+domain::Message read_message(const Row& row);
+
+}  // namespace postgres
