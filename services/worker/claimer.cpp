@@ -117,6 +117,9 @@ void Claimer::count(const postgres::ClaimReport& report, std::size_t hints) {
     unrenderable_.Increment(report.unrenderable);
     given_back_.Increment(report.given_back);
     nothing_.Increment(static_cast<double>(hints - std::min(hints, accounted)));
+    if (report.missed > 0) {
+        runtime::log::error("messages are later than their type allows", {{"missed", report.missed}});
+    }
     if (report.unrenderable > 0) {
         runtime::log::error("messages cannot be rendered", {{"messages", report.unrenderable}});
     }
