@@ -36,15 +36,16 @@ BEGIN
 END
 $$;
 
--- From as far back as anything is still planned, by a change or after an outage, to three months ahead.
-CREATE FUNCTION ensure_partitions() RETURNS integer LANGUAGE plpgsql AS $$
-DECLARE
-    today date := app_now() AT TIME ZONE 'UTC';
-    farthest_change date := today - 2 - (SELECT ceil(extract(epoch FROM max(catch_up)) / 86400)::integer FROM message_types);
-BEGIN
-    RETURN ensure_partitions(least(farthest_change, (SELECT min(day) FROM first_unplanned)),
-                             (today + interval '3 months')::date);
-END
+-- The earliest day that anything may still be planned for, by a change or after an outage.
+CREATE FUNCTION earliest_unplanned() RETURNS date LANGUAGE sql STABLE AS $$
+    SELECT least((app_now() AT TIME ZONE 'UTC')::date - 2
+                     - (SELECT ceil(extract(epoch FROM max(catch_up)) / 86400)::integer FROM message_types),
+                 (SELECT min(day) FROM first_unplanned))
+$$;
+
+-- From there to three months ahead.
+CREATE FUNCTION ensure_partitions() RETURNS integer LANGUAGE sql AS $$
+    SELECT ensure_partitions(earliest_unplanned(), ((app_now() AT TIME ZONE 'UTC')::date + interval '3 months')::date)
 $$;
 
 -- Whole months from now on whose partitions exist.

@@ -7,6 +7,8 @@
 #include "libcore/domain/pause.hpp"
 #include "libcore/postgres/dispatch_table.hpp"
 #include "libcore/postgres/pause_table.hpp"
+#include "libcore/postgres/plan_table.hpp"
+#include "libcore/postgres/retention_table.hpp"
 #include "libcore/runtime/health.hpp"
 
 namespace scheduler {
@@ -77,6 +79,48 @@ int show_status(const Settings& settings) {
     return runtime::exit_ok;
 }
 
+std::string name_of(const domain::Date& month) {
+    return domain::to_string(month).substr(0, 7);
+}
+
+// Of the expired: those that retention drops, or those that it has to keep.
+std::string months_of(const std::vector<postgres::PartitionReport>& partitions, bool unfinished) {
+    std::string months;
+    for (const auto& partition : partitions) {
+        if (!partition.expired || (partition.waiting + partition.in_flight > 0) != unfinished) continue;
+        months += (months.empty() ? "" : ", ") + name_of(partition.month);
+    }
+    return months;
+}
+
+int show_partitions(const Settings& settings) {
+    auto pool = open_pool(settings);
+    const auto partitions = postgres::report_partitions(pool, settings.retention_months);
+    fmt::print(
+        "month    state           rows (about)         size  instants                  waiting  in flight  "
+        "attention\n");
+    for (const auto& p : partitions) {
+        fmt::print("{:<8} {:<14} {:>13} {:>9.1f} MB  {:<24} {:>8} {:>10} {:>10}\n", name_of(p.month), p.state,
+                   p.rows, static_cast<double>(p.bytes) / 1e6,
+                   p.first ? domain::to_string(*p.first) + " to " + domain::to_string(*p.last) : "none",
+                   p.waiting, p.in_flight, p.attention);
+    }
+    fmt::print("\nahead       {} months\n", postgres::partitions_ahead(pool));
+    if (settings.retention_months == 0) {
+        fmt::print("kept        everything (RETENTION_MONTHS is 0)\n");
+        return runtime::exit_ok;
+    }
+    fmt::print("kept        from {} on (RETENTION_MONTHS is {})\n",
+               domain::to_string(postgres::kept_from(pool, settings.retention_months)),
+               settings.retention_months);
+    const auto dropped = months_of(partitions, false);
+    fmt::print("next drop   {}\n", dropped.empty() ? "nothing" : dropped);
+    if (const auto held = months_of(partitions, true); !held.empty()) {
+        fmt::print("held back   {}: messages there are not final\n", held);
+    }
+    return runtime::exit_ok;
+}
+
 }  // namespace
 
 std::vector<runtime::Command> commands(const Settings& settings) {
@@ -95,6 +139,10 @@ std::vector<runtime::Command> commands(const Settings& settings) {
          "Show whether deliveries are paused, and what waits.",
          {},
          [&](const Arguments&) { return show_status(settings); }},
+        {{"partitions"},
+         "Show the months of the ledger, and which of them retention drops next.",
+         {},
+         [&](const Arguments&) { return show_partitions(settings); }},
         runtime::health_command(settings.ops),
     };
 }

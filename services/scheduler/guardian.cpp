@@ -16,15 +16,21 @@ Guardian::Guardian(postgres::Pool& pool, runtime::Registry& registry)
           registry.gauge("messages_oldest_due_seconds", "How long the first of them has been waiting")) {}
 
 std::chrono::milliseconds Guardian::run_once() {
+    // Before, too: where none can be made, readiness has to see the months run out.
+    look_at_partitions();
     if (const int made = postgres::ensure_partitions(pool_); made > 0) {
         runtime::log::info("made partitions", {{"partitions", made}});
+        look_at_partitions();
     }
-    partitions_ = postgres::partitions_ahead(pool_);
-    partitions_ahead_.Set(partitions_);
     const auto backlog = postgres::due_backlog(pool_);
     due_.Set(backlog.due);
     oldest_due_.Set(std::chrono::duration<double>(backlog.oldest_due).count());
     return 5s;
+}
+
+void Guardian::look_at_partitions() {
+    partitions_ = postgres::partitions_ahead(pool_);
+    partitions_ahead_.Set(partitions_);
 }
 
 }  // namespace scheduler

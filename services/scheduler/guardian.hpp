@@ -19,6 +19,8 @@ public:
     int partitions_ahead() const { return partitions_; }
 
 private:
+    void look_at_partitions();
+
     postgres::Pool& pool_;
     std::atomic<int> partitions_{0};
     prometheus::Gauge& partitions_ahead_;

@@ -14,6 +14,7 @@
 #include "services/scheduler/commands.hpp"
 #include "services/scheduler/dispatcher.hpp"
 #include "services/scheduler/guardian.hpp"
+#include "services/scheduler/housekeeper.hpp"
 #include "services/scheduler/planner.hpp"
 #include "services/scheduler/replanner.hpp"
 #include "services/scheduler/rescuer.hpp"
@@ -30,9 +31,11 @@ int serve(scheduler::Settings settings) {
     const runtime::Check broker = service::watch_broker(settings.broker, registry);
     postgres::Pool pool(settings.database, service::measure_database(registry));
     service::show_pool(registry, pool);
+    postgres::Pool housekeeping_pool(settings.housekeeping, service::measure_database(registry));
     service::PauseState pause(registry);
 
     scheduler::Guardian guardian(pool, registry);
+    scheduler::Housekeeper housekeeper(housekeeping_pool, registry, settings.retention_months, stop.token());
     scheduler::Planner planner(pool, registry, settings.plan_horizon, stop.token());
     scheduler::Replanner replanner(pool, registry, stop.token());
     scheduler::Dispatcher dispatcher(pool, registry, settings.broker, settings.queue_high_water);
@@ -55,6 +58,7 @@ int serve(scheduler::Settings settings) {
     if (!service::wait_for_database(pool, settings.app_env, stop.token())) return runtime::exit_ok;
 
     runtime::Periodic guarding("guardian", loops, [&] { return guardian.run_once(); });
+    runtime::Periodic housekeeping("housekeeper", loops, [&] { return housekeeper.run_once(); });
     runtime::Periodic planning("planner", loops, [&] { return planner.run_once(); });
     runtime::Periodic replanning("replanner", loops, [&] { return replanner.run_once(); });
     runtime::Periodic dispatching("dispatcher", loops, [&] { return dispatcher.run_once(); });

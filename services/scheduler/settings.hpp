@@ -17,9 +17,11 @@ struct Settings {
     runtime::AppEnv app_env = runtime::AppEnv::production;
     runtime::log::Options log;
     postgres::PoolSettings database;
+    postgres::PoolSettings housekeeping;  ///< apart: what reads or sorts for long must keep nobody waiting
     rabbitmq::Settings broker;
     int queue_high_water = 10'000;
     std::chrono::milliseconds plan_horizon{};
+    int retention_months = 13;  ///< 0 keeps everything
     std::chrono::milliseconds lease{};
     std::chrono::milliseconds lost_after{};
     domain::InDoubt in_doubt = domain::InDoubt::resend;
