@@ -2,6 +2,7 @@
 // A broken environment is an exception of its adapter, never one of these.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <variant>
@@ -20,6 +21,12 @@ struct Error {
 };
 
 using Errors = std::vector<Error>;
+
+/// Adds what is wrong with a field, unless that field has an error already.
+inline void add_once(Errors& errors, Error error) {
+    const auto same = [&](const Error& other) { return other.field == error.field; };
+    if (std::none_of(errors.begin(), errors.end(), same)) errors.push_back(std::move(error));
+}
 
 template <class T>
 class [[nodiscard]] Result {

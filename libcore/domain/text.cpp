@@ -1,5 +1,6 @@
 #include "libcore/domain/text.hpp"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace domain {
@@ -43,6 +44,11 @@ std::string clean_text(std::string_view bytes, std::size_t max_bytes) {
         bytes.remove_prefix(length == 0 ? 1 : length);
     }
     return text;
+}
+
+std::size_t length(std::string_view text) {
+    const auto begins = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), begins));
 }
 
 std::string lower_case(std::string_view text) {

@@ -12,6 +12,9 @@ namespace domain {
 /// falls between two characters.
 std::string clean_text(std::string_view bytes, std::size_t max_bytes);
 
+/// How many characters valid UTF-8 has.
+std::size_t length(std::string_view text);
+
 /// The letters A to Z in lower case, all else as it is.
 std::string lower_case(std::string_view text);
 

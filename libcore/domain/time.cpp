@@ -46,6 +46,18 @@ std::string formatted(const char* format, Args... args) {
     return {buffer.data(), static_cast<std::size_t>(length)};
 }
 
+struct Unit {
+    std::string_view suffix;
+    std::chrono::milliseconds length;
+};
+
+constexpr std::array<Unit, 5> units = {{{"d", std::chrono::hours(24)},
+                                        {"h", std::chrono::hours(1)},
+                                        {"m", std::chrono::minutes(1)},
+                                        {"s", std::chrono::seconds(1)},
+                                        {"ms", std::chrono::milliseconds(1)}}};
+constexpr std::chrono::milliseconds longest_duration = std::chrono::days(36'500);
+
 }  // namespace
 
 std::optional<Date> parse_date(std::string_view text) {
@@ -101,6 +113,37 @@ std::optional<Instant> parse_instant(std::string_view text) {
     const auto year = Date(floor<days>(instant)).year();
     if (year < std::chrono::year(1) || year > std::chrono::year(9999)) return std::nullopt;
     return instant;
+}
+
+std::optional<TimeOfDay> parse_time_of_day(std::string_view text) {
+    const auto time = time_of_day(text);
+    return time ? std::optional(TimeOfDay{*time}) : std::nullopt;
+}
+
+std::string to_string(TimeOfDay time) {
+    const std::chrono::hh_mm_ss parts(time.since_midnight);
+    auto text = formatted<16>("%02d:%02d", static_cast<int>(parts.hours().count()),
+                              static_cast<int>(parts.minutes().count()));
+    if (parts.seconds().count() != 0)
+        text += formatted<8>(":%02d", static_cast<int>(parts.seconds().count()));
+    return text;
+}
+
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
+    const auto end = std::min(text.find_first_not_of("0123456789"), text.size());
+    const auto count = digits(text.substr(0, end));
+    const auto unit =
+        std::find_if(units.begin(), units.end(), [&](const Unit& u) { return u.suffix == text.substr(end); });
+    if (end == 0 || !count || unit == units.end()) return std::nullopt;
+    const auto duration = *count * unit->length;
+    return duration > longest_duration ? std::nullopt : std::optional(duration);
+}
+
+std::string to_string(std::chrono::milliseconds duration) {
+    if (duration.count() == 0) return "0s";
+    const auto unit = std::find_if(units.begin(), units.end(),
+                                   [&](const Unit& u) { return duration % u.length == duration.zero(); });
+    return std::to_string(duration / unit->length) + std::string(unit->suffix);
 }
 
 }  // namespace domain

@@ -7,16 +7,12 @@ namespace domain {
 
 namespace {
 
-constexpr std::size_t longest_name = 100;
 constexpr std::size_t longest_place = 100;
 constexpr std::size_t longest_external_id = 128;
 // RFC 5321 counts octets: 64 before the @, 254 in all.
 constexpr std::size_t longest_local_part = 64;
 constexpr std::size_t longest_email = 254;
 constexpr std::size_t longest_label = 63;
-
-constexpr Date earliest_date{std::chrono::year(1900), std::chrono::January, std::chrono::day(1)};
-constexpr Date latest_date{std::chrono::year(2200), std::chrono::December, std::chrono::day(31)};
 
 bool continues_code_point(char c) {
     return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
@@ -121,9 +117,7 @@ public:
     Errors& errors() { return errors_; }
 
     void refuse(const char* field, const char* code, std::string text) {
-        const auto same = [&](const Error& error) { return error.field == field; };
-        if (std::none_of(errors_.begin(), errors_.end(), same))
-            errors_.push_back({code, field, std::move(text)});
+        add_once(errors_, {code, field, std::move(text)});
     }
 
     /// Trims; says whether there is anything left to judge.

@@ -12,6 +12,13 @@
 
 namespace domain {
 
+/// Of a first or a last name, in characters.
+inline constexpr std::size_t longest_name = 100;
+
+/// Of whatever date a user may have.
+inline constexpr Date earliest_date{std::chrono::year(1900), std::chrono::January, std::chrono::day(1)};
+inline constexpr Date latest_date{std::chrono::year(2200), std::chrono::December, std::chrono::day(31)};
+
 /// What a client may set. Texts are UTF-8.
 struct UserFields {
     std::string first_name;

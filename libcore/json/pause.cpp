@@ -34,12 +34,10 @@ public:
 
     /// What `read` makes of the text; its errors are kept unless the field already has one.
     template <class T>
-    std::optional<T> take(const char* name, std::string_view text,
-                          domain::Result<T> (*read)(std::string_view)) {
+    std::optional<T> take(std::string_view text, domain::Result<T> (*read)(std::string_view)) {
         const auto result = read(text);
         if (result) return *result;
-        const auto same = [&](const domain::Error& error) { return error.field == name; };
-        if (std::none_of(errors.begin(), errors.end(), same)) errors.push_back(result.errors().front());
+        domain::add_once(errors, result.errors().front());
         return std::nullopt;
     }
 
@@ -54,10 +52,9 @@ private:
 domain::Result<PauseInput> decode_pause(const Value& body) {
     Texts texts(body, {"reason", "until"});
     const auto* reason_text = texts.find("reason");
-    const auto reason =
-        texts.take("reason", reason_text == nullptr ? "" : *reason_text, domain::pause_reason);
+    const auto reason = texts.take(reason_text == nullptr ? "" : *reason_text, domain::pause_reason);
     std::optional<domain::Instant> until;
-    if (const auto* text = texts.find("until")) until = texts.take("until", *text, domain::pause_end);
+    if (const auto* text = texts.find("until")) until = texts.take(*text, domain::pause_end);
     if (!texts.errors.empty()) return std::move(texts.errors);
     return PauseInput{*reason, until};
 }
@@ -65,7 +62,7 @@ domain::Result<PauseInput> decode_pause(const Value& body) {
 domain::Result<std::optional<std::string>> decode_resume(const Value& body) {
     Texts texts(body, {"reason"});
     std::optional<std::string> reason;
-    if (const auto* text = texts.find("reason")) reason = texts.take("reason", *text, domain::pause_reason);
+    if (const auto* text = texts.find("reason")) reason = texts.take(*text, domain::pause_reason);
     if (!texts.errors.empty()) return std::move(texts.errors);
     return reason;
 }

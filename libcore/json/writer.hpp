@@ -2,7 +2,9 @@
 // ours.
 #pragma once
 
+#include <chrono>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -28,6 +30,8 @@ public:
     Writer& value(bool boolean) { return raw(boolean ? "true" : "false"); }
     Writer& value(const domain::Uuid& uuid) { return value(domain::to_string(uuid)); }
     Writer& value(const domain::Date& date) { return value(domain::to_string(date)); }
+    Writer& value(domain::TimeOfDay time) { return value(domain::to_string(time)); }
+    Writer& value(std::chrono::milliseconds duration) { return value(domain::to_string(duration)); }
     Writer& value(domain::Instant instant) { return value(domain::to_string(instant)); }
     template <std::integral T>
     Writer& value(T number) {
@@ -42,6 +46,9 @@ public:
     Writer& member(std::string_view name, const T& content) {
         return key(name).value(content);
     }
+
+    /// Bytes so far.
+    std::size_t size() const { return text_.size(); }
 
     std::string take() { return std::move(text_); }
 

@@ -1,4 +1,4 @@
-// Dates and instants as clients write them: what is accepted is written as the same moment.
+// Dates, instants, times of day and durations as clients write them: what is accepted is written as the same.
 
 #include "libcore/domain/time.hpp"
 #include "tests/fuzz/fuzz.hpp"
@@ -13,6 +13,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const auto written = domain::to_string(*instant);
         MUST_HOLD(domain::parse_instant(written) == instant);
         MUST_HOLD(written.ends_with('Z'));
+    }
+    if (const auto time = domain::parse_time_of_day(text)) {
+        MUST_HOLD(domain::parse_time_of_day(domain::to_string(*time)) == time);
+    }
+    if (const auto duration = domain::parse_duration(text)) {
+        MUST_HOLD(domain::parse_duration(domain::to_string(*duration)) == duration);
     }
     return 0;
 }

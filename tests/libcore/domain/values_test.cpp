@@ -79,3 +79,35 @@ TEST_CASE("every status has one spelling") {
     }
     CHECK_FALSE(parse_status("sent"));
 }
+
+TEST_CASE("times of day are read in two forms and written in the shorter one that fits") {
+    CHECK(parse_time_of_day("09:00") == TimeOfDay{9h});
+    CHECK(parse_time_of_day("23:59:58") == TimeOfDay{23h + 59min + 58s});
+    for (const char* wrong :
+         {"", "9:00", "24:00", "09:60", "09:00:60", "09-00", "09:00Z", "09:00:", "+9:00", "09:00:00.5"}) {
+        INFO(wrong);
+        CHECK_FALSE(parse_time_of_day(wrong));
+    }
+    CHECK(to_string(TimeOfDay{9h}) == "09:00");
+    CHECK(to_string(TimeOfDay{18h + 30min + 15s}) == "18:30:15");
+}
+
+TEST_CASE("durations are one number with its unit and written in the largest that fits") {
+    CHECK(parse_duration("48h") == 48h);
+    CHECK(parse_duration("10d") == days(10));
+    CHECK(parse_duration("15m") == 15min);
+    CHECK(parse_duration("30s") == 30s);
+    CHECK(parse_duration("250ms") == 250ms);
+    CHECK(parse_duration("0s") == 0s);
+    CHECK(parse_duration("36500d") == days(36'500));
+    for (const char* wrong : {"", "h", "48", "48 h", "-1h", "+1h", "1.5h", "1h30m", "1w", "36501d", "1H",
+                              "99999999999h", "0x1h", "999999999d"}) {
+        INFO(wrong);
+        CHECK_FALSE(parse_duration(wrong));
+    }
+    CHECK(to_string(48h) == "2d");
+    CHECK(to_string(26h) == "26h");
+    CHECK(to_string(90s) == "90s");
+    CHECK(to_string(0ms) == "0s");
+    CHECK(to_string(1500ms) == "1500ms");
+}
