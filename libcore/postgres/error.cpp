@@ -23,6 +23,10 @@ bool DatabaseError::is_unique_violation(std::string_view constraint) const {
     return is_unique_violation() && constraint_ == constraint;
 }
 
+bool DatabaseError::is_foreign_key_violation() const {
+    return sqlstate_ == "23503";
+}
+
 bool DatabaseError::is_check_violation(std::string_view constraint) const {
     return sqlstate_ == "23514" && constraint_ == constraint;
 }

@@ -31,6 +31,7 @@ public:
 
     bool is_unique_violation() const;
     bool is_unique_violation(std::string_view constraint) const;
+    bool is_foreign_key_violation() const;
     bool is_check_violation(std::string_view constraint) const;
     /// The server is there and wants nothing to do with this user, password or database.
     bool is_refused_login() const;

@@ -25,7 +25,7 @@ constexpr Statement insert_statement{"test_send_insert", R"sql(
             ORDER BY n
             LIMIT 1
         ) AS kept ON true
-        WHERE t.name = $3
+        WHERE t.name = $3 AND t.deleted_at IS NULL
     ), inserted AS (
         INSERT INTO test_sends (id, message_type, recipient_email, message_content)
         SELECT $1, s.name, $4, render(s.template, $5, $6, s.day, s.occasion)

@@ -154,7 +154,7 @@ Answer Application::answer(Visit& visit) {
     const auto query = Query::read(visit.request.query, found.route->parameters);
     if (!query) return problem_of(query.errors());
     return found.route->handler(
-        {visit.request, pool_, *reference, *query, found.id, visit.actor, found.name});
+        {visit.request, pool_, *reference, *query, found.id, visit.actor, found.name, found.date});
 }
 
 /// Why the door stays closed.

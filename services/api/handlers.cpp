@@ -24,12 +24,17 @@ bool is_json(const runtime::Request& request) {
 json::Problem problem_of(domain::Errors errors) {
     const bool duplicate = std::any_of(errors.begin(), errors.end(),
                                        [](const domain::Error& error) { return error.code == "duplicate"; });
-    if (duplicate) return {409, "duplicate", "Another user already has this.", std::move(errors)};
+    if (duplicate)
+        return {409, "duplicate", "This is there already; nothing was changed.", std::move(errors)};
     return {400, "validation_failed", "Some fields are wrong; nothing was changed.", std::move(errors)};
 }
 
 json::Problem no_such_user() {
     return {404, "not_found", "There is no such user."};
+}
+
+json::Problem no_such_message_type() {
+    return {404, "not_found", "There is no such message type."};
 }
 
 std::variant<json::Value, json::Problem> read_body(const runtime::Request& request) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <variant>
 
+#include "libcore/domain/time.hpp"
 #include "libcore/domain/uuid.hpp"
 #include "libcore/json/problem.hpp"
 #include "libcore/json/value.hpp"
@@ -25,6 +26,7 @@ struct Call {
     domain::Uuid id;         ///< of the path, where the route has one
     std::string_view actor;  ///< whose key it is, for the audit log
     std::string_view name;   ///< of the path, where the route has one
+    domain::Date date;       ///< of the path, where the route has one
 };
 
 using Answer = std::variant<runtime::Reply, json::Problem>;
@@ -42,6 +44,15 @@ extern const std::array<Parameter, 3> message_list_parameters;
 Answer get_message(const Call& call);
 Answer explain_day(const Call& call);
 extern const std::array<Parameter, 2> explain_day_parameters;
+Answer list_occasions(const Call& call);
+Answer add_occasion(const Call& call);
+Answer remove_occasion(const Call& call);
+Answer list_message_types(const Call& call);
+extern const std::array<Parameter, 1> type_list_parameters;
+Answer add_message_type(const Call& call);
+Answer get_message_type(const Call& call);
+Answer change_message_type(const Call& call);
+Answer remove_message_type(const Call& call);
 Answer get_pause(const Call& call);
 Answer pause_deliveries(const Call& call);
 Answer resume_deliveries(const Call& call);
@@ -54,5 +65,6 @@ std::variant<json::Value, json::Problem> read_body(const runtime::Request& reque
 /// 409 for what is already taken, else 400; names every wrong field.
 json::Problem problem_of(domain::Errors errors);
 json::Problem no_such_user();
+json::Problem no_such_message_type();
 
 }  // namespace api

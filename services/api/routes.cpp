@@ -1,9 +1,9 @@
 #include "services/api/routes.hpp"
 
-#include <algorithm>
 #include <array>
 #include <vector>
 
+#include "libcore/domain/message_type.hpp"
 #include "services/api/url.hpp"
 
 namespace api {
@@ -13,7 +13,7 @@ namespace {
 // An import that uses up what an address may do must not keep anybody from stopping everything.
 constexpr bool unlimited = false;
 
-constexpr std::array<Route, 13> table = {{
+constexpr auto table = std::to_array<Route>({
     {"POST", "/api/v1/users", "users:write", create_user},
     {"GET", "/api/v1/users/{id}", "users:read", get_user},
     {"PUT", "/api/v1/users/{id}", "users:write", replace_user},
@@ -22,21 +22,20 @@ constexpr std::array<Route, 13> table = {{
     {"GET", "/api/v1/users/{id}/messages", "messages:read", list_user_messages, message_list_parameters},
     {"GET", "/api/v1/users/{id}/explanation", "messages:read", explain_day, explain_day_parameters},
     {"GET", "/api/v1/messages/{id}", "messages:read", get_message},
+    {"GET", "/api/v1/users/{id}/occasions", "users:read", list_occasions},
+    {"POST", "/api/v1/users/{id}/occasions", "users:write", add_occasion},
+    {"DELETE", "/api/v1/users/{id}/occasions/{name}/{date}", "users:write", remove_occasion},
+    {"GET", "/api/v1/message-types", "messages:read", list_message_types, type_list_parameters},
+    {"POST", "/api/v1/message-types", "admin", add_message_type},
+    {"GET", "/api/v1/message-types/{name}", "messages:read", get_message_type},
+    {"PATCH", "/api/v1/message-types/{name}", "admin", change_message_type},
+    {"DELETE", "/api/v1/message-types/{name}", "admin", remove_message_type},
     {"GET", "/api/v1/pause", "admin", get_pause, {}, unlimited},
     {"POST", "/api/v1/pause", "admin", pause_deliveries, {}, unlimited},
     {"POST", "/api/v1/resume", "admin", resume_deliveries, {}, unlimited},
     {"POST", "/api/v1/message-types/{name}/test-send", "admin", send_test},
     {"GET", "/api/v1/test-sends/{id}", "admin", get_test_send},
-}};
-
-/// As message_types wants it.
-bool is_type_name(std::string_view text) {
-    const auto may_follow = [](char c) {
-        return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-    };
-    return !text.empty() && text.size() <= 40 && text.front() >= 'A' && text.front() <= 'Z' &&
-           std::all_of(text.begin(), text.end(), may_follow);
-}
+});
 
 /// The route with what the path says in place of its braces, or nothing when the path is another.
 std::optional<Match> fit(const Route& route, const std::vector<std::string>& segments) {
@@ -52,8 +51,12 @@ std::optional<Match> fit(const Route& route, const std::vector<std::string>& seg
             if (!parsed) return std::nullopt;
             match.id = *parsed;
         } else if (expected == "{name}") {
-            if (!is_type_name(segment)) return std::nullopt;
+            if (!domain::is_type_name(segment)) return std::nullopt;
             match.name = segment;
+        } else if (expected == "{date}") {
+            const auto parsed = domain::parse_date(segment);
+            if (!parsed) return std::nullopt;
+            match.date = *parsed;
         } else if (expected != segment) {
             return std::nullopt;
         }

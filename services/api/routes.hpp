@@ -14,8 +14,9 @@ namespace api {
 
 struct Route {
     std::string_view method;
-    std::string_view pattern;  ///< "{id}" stands for a UUID, "{name}" for a message type's name
-    std::string_view scope;    ///< what a key must allow
+    std::string_view
+        pattern;             ///< "{id}" stands for a UUID, "{name}" for a message type's, "{date}" for a day
+    std::string_view scope;  ///< what a key must allow
     Handler handler;
     std::span<const Parameter> parameters = {};  ///< that its query may have
     bool limited = true;                         ///< by key and address; false: never refused for its rate
@@ -27,6 +28,7 @@ struct Match {
     const Route* route;
     domain::Uuid id{};
     std::string name = {};
+    domain::Date date{};
 };
 
 /// The route, or why there is none: 400, 404, or 405 with the value of its Allow header.

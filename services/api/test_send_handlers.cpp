@@ -40,7 +40,7 @@ Answer send_test(const Call& call) {
         validated(json::decode_test_send(std::get<json::Value>(body)), call.reference.latest_today);
     if (!sample) return problem_of(sample.errors());
     const auto sent = postgres::insert_test_send(call.pool, new_uuid(), call.actor, call.name, *sample);
-    if (!sent) return json::Problem{404, "not_found", "There is no such message type."};
+    if (!sent) return no_such_message_type();
     if (!*sent) {
         const auto& error = sent->errors().front();
         return json::Problem{error.code == "too_many_pending" ? 409 : 400, error.code, error.text};

@@ -47,12 +47,16 @@ struct Keys {
     std::string unknown;
 };
 
-/// The pattern with a user's id and, for any other placeholder, the name of a message type.
+/// The pattern with a user's id, and the name of a message type or a date for the other placeholders.
 std::string target_of(std::string_view pattern, const std::string& id) {
     std::string target(pattern);
     for (auto begin = target.find('{'); begin != std::string::npos; begin = target.find('{', begin)) {
         const auto size = target.find('}', begin) + 1 - begin;
-        target.replace(begin, size, target.substr(begin, size) == "{id}" ? id : "BIRTHDAY");
+        const auto placeholder = target.substr(begin, size);
+        target.replace(begin, size,
+                       placeholder == "{id}"     ? id
+                       : placeholder == "{date}" ? "2020-03-01"
+                                                 : "BIRTHDAY");
     }
     return target;
 }
