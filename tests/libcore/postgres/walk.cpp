@@ -34,8 +34,6 @@ const std::vector<domain::Date> seasons{2027y / 2 / 26,  2028y / 2 / 26, 2027y /
                                         2027y / 10 / 29, 2027y / 4 / 2,  2027y / 10 / 1, 2027y / 12 / 30,
                                         2027y / 11 / 5,  2027y / 9 / 24};
 
-const std::vector<std::string> type_names{"BIRTHDAY", "ANNIVERSARY", "RENEWAL"};
-
 }  // namespace
 
 std::string describe(const model::Key& key, const model::Message& m) {
@@ -43,8 +41,8 @@ std::string describe(const model::Key& key, const model::Message& m) {
     out << domain::to_string(key.user).substr(24) << " " << key.type << " " << domain::to_string(key.day)
         << " " << domain::to_string(m.status) << " at " << domain::to_string(m.instant) << " in " << m.zone
         << " due " << (m.due ? domain::to_string(*m.due) : "-") << " attempt " << m.attempt << " version "
-        << m.version << " failures " << m.failures << " rescues " << m.rescues << " rule '" << m.rule << "'"
-        << (m.in_doubt ? " in doubt" : "");
+        << m.version << " of type version " << m.type_version << " failures " << m.failures << " rescues "
+        << m.rescues << " rule '" << m.rule << "'" << (m.in_doubt ? " in doubt" : "");
     return out.str();
 }
 
@@ -67,36 +65,10 @@ void Walk::begin(Dice& dice) {
     zones_ = all_zones;
     dice.shuffle(zones_);
     zones_.resize(4);
-    for (const auto& name : type_names) set_type(name, dice);
+    for (const std::string name : {"BIRTHDAY", "ANNIVERSARY", "RENEWAL"}) set_type(name, dice);
     tell("zones " + zones_[0] + " " + zones_[1] + " " + zones_[2] + " " + zones_[3]);
     for (int i = 0; i < 2; ++i) add(dice);
     compare();
-}
-
-void Walk::set_type(const std::string& name, Dice& dice) {
-    static constexpr postgres::Statement update{"walk_set_type", R"(
-        UPDATE message_types SET send_at = '00:00'::time + $2::interval, gap_rule = $3, fold_rule = $4, leap_day = $5,
-               catch_up = $6, max_lateness = $7, spread = $8, created_at = $9, paused_until = NULL WHERE name = $1)"};
-    model::Type type;
-    type.send_at =
-        dice.of(std::vector<std::chrono::seconds>{9h, 9h, 2h + 30min, 1h + 15min, 15min, 23h + 45min});
-    type.gap = dice.of(std::vector{oracle::Gap::shift_forward, oracle::Gap::before_gap, oracle::Gap::skip});
-    type.fold = dice.of(std::vector{oracle::Fold::first, oracle::Fold::second});
-    type.leap_day = dice.of(std::vector{model::LeapDay::feb28, model::LeapDay::mar1, model::LeapDay::skip});
-    type.catch_up = dice.one_in(3) ? std::chrono::hours(24) : std::chrono::hours(240);
-    type.max_lateness = dice.of(std::vector<std::chrono::minutes>{48h, 48h, 26h, 90min, 240h});
-    type.spread = dice.one_in(3) ? 1h : 0h;
-    if (dice.one_in(3)) type.created_at = model_.now;
-    model_.types[name] = type;
-    real_.pool.run(update, name, type.send_at, model::text(type.gap), model::text(type.fold),
-                   model::text(type.leap_day), type.catch_up, type.max_lateness, type.spread,
-                   type.created_at);
-    std::ostringstream out;
-    out << name << " at " << type.send_at.count() / 60 << " min, " << model::text(type.gap) << ", "
-        << model::text(type.fold) << ", " << model::text(type.leap_day) << ", catch_up " << type.catch_up / 1h
-        << " h, max_lateness " << type.max_lateness / 1min << " min, spread " << type.spread / 1h
-        << " h, created " << domain::to_string(type.created_at);
-    tell(out.str());
 }
 
 std::string Walk::story() const {
@@ -112,7 +84,8 @@ void Walk::expect(bool holds, const std::string& what) const {
 std::map<model::Key, model::Message> read(postgres::Pool& pool) {
     static constexpr postgres::Statement all{"walk_read", R"(
         SELECT id, user_id, message_type, delivery_date, timezone, scheduled_send_time, coalesce(civil_rule, ''),
-               status, due_at, attempt, plan_version, failures, rescues, in_doubt
+               status, due_at, attempt, plan_version, failures, rescues, in_doubt,
+               type_version
         FROM message_logs)"};
     std::map<model::Key, model::Message> found;
     for (const auto row : pool.run(all)) {
@@ -125,6 +98,7 @@ std::map<model::Key, model::Message> read(postgres::Pool& pool) {
             .due = row.get<std::optional<domain::Instant>>(8),
             .attempt = row.get<int>(9),
             .version = row.get<int>(10),
+            .type_version = row.get<int>(14),
             .failures = row.get<int>(11),
             .rescues = row.get<int>(12),
             .in_doubt = row.get<bool>(13)};
@@ -147,6 +121,7 @@ void Walk::compare(const std::map<model::Key, model::Message>& allowed) {
     }
     for (const auto& [key, message] : real)
         expect(model_.rows.contains(key), "should not be: " + describe(key, message));
+    compare_types();
 }
 
 std::optional<Uuid> Walk::someone(Dice& dice, bool deleted) {
@@ -204,7 +179,9 @@ void Walk::take(const Step& step) {
         put(1, &Walk::add), put(4, &Walk::move_zone), put(2, &Walk::opt), put(1, &Walk::remove);
         put(1, &Walk::restore), put(1, &Walk::rename), put(2, &Walk::add_occasion),
             put(1, &Walk::remove_occasion);
-        put(1, &Walk::pause_type), put(6, &Walk::pass_time), put(3, &Walk::plan), put(2, &Walk::plan_partly);
+        put(1, &Walk::move_occasion), put(3, &Walk::edit_type), put(2, &Walk::pause_type);
+        put(1, &Walk::delete_type), put(1, &Walk::make_type), put(3, &Walk::bring_in_line);
+        put(6, &Walk::pass_time), put(3, &Walk::plan), put(2, &Walk::plan_partly);
         put(1, &Walk::replan), put(4, &Walk::dispatch), put(1, &Walk::fail_to_dispatch), put(4, &Walk::claim);
         put(1, &Walk::give_back), put(3, &Walk::record), put(1, &Walk::rescue), put(4, &Walk::deliver);
         put(1, &Walk::cancel), put(3, &Walk::disturb);

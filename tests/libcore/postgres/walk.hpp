@@ -76,7 +76,7 @@ private:
     };
 
     void begin(Dice& dice);
-    void set_type(const std::string& name, Dice& dice);
+    void compare_types();
     void compare(const std::map<model::Key, model::Message>& allowed = {});
     void expect(bool holds, const std::string& what) const;
     void tell(const std::string& line) { lines_.push_back(domain::to_string(model_.now) + "  " + line); }
@@ -95,10 +95,24 @@ private:
     void remove(Dice& dice);
     void restore(Dice& dice);
     void rename(Dice& dice);
+    bool renewal_is_live() const;
     void add_occasion(Dice& dice);
     void remove_occasion(Dice& dice);
+    void move_occasion(Dice& dice);
+
+    void set_type(const std::string& name, Dice& dice);
+    void tell_type(const std::string& name);
+    void edit_type(Dice& dice);
     void pause_type(Dice& dice);
+    void delete_type(Dice& dice);
+    void make_type(Dice& dice);
+    void bring_in_line(Dice& dice);
+    void remove_part_of_type(const std::string& name, int size);
+
     void pass_time(Dice& dice);
+    std::vector<postgres::Unit> units_due();
+    void plan_unit(const postgres::Unit& unit, int size);
+    void replan_outdated(const std::set<Uuid>& users, bool dies);
     void plan(Dice& dice);
     void plan_partly(Dice& dice);
     void replan(Dice& dice);

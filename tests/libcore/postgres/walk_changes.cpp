@@ -10,8 +10,6 @@ namespace {
 using std::chrono::days;
 using std::chrono::floor;
 
-const std::vector<std::string> type_names{"BIRTHDAY", "ANNIVERSARY", "RENEWAL"};
-
 /// Every date that stands on users.
 void set_date(model::User& user, const std::string& type, const std::optional<domain::Date>& date) {
     std::erase_if(user.occasions, [&](const auto& occasion) { return occasion.type == type; });
@@ -21,7 +19,7 @@ void set_date(model::User& user, const std::string& type, const std::optional<do
 }  // namespace
 
 void Walk::add(Dice& dice) {
-    static constexpr postgres::Statement share{"walk_share", "SELECT spread_offset($1, '1 hour')"};
+    static constexpr postgres::Statement share{"walk_share", "SELECT spread_offset($1, '1000000 hours')"};
     auto person = Ledger::born(some_date(dice), dice.of(zones_));
     if (dice.one_in(4)) person.birthday_date.reset();
     if (dice.one_in(2)) person.anniversary_date = some_date(dice);
@@ -33,7 +31,7 @@ void Walk::add(Dice& dice) {
     set_date(user, "BIRTHDAY", person.birthday_date);
     set_date(user, "ANNIVERSARY", person.anniversary_date);
     const auto offset = real_.pool.run(share, id).front().get<std::chrono::microseconds>(0);
-    user.share = static_cast<double>(offset.count()) / 3.6e9;
+    user.share = static_cast<double>(offset.count()) / 3.6e15;
     model_.add(id, user);
     people_.push_back(id);
     tell("add " + domain::to_string(id).substr(24) + " in " + person.timezone + " born " +
@@ -110,6 +108,11 @@ void Walk::restore(Dice& dice) {
     model_.change(*id, [](model::User& user) { user.deleted = false; });
 }
 
+bool Walk::renewal_is_live() const {
+    const auto type = model_.types.find("RENEWAL");
+    return type != model_.types.end() && !type->second.deleted;
+}
+
 void Walk::add_occasion(Dice& dice) {
     static constexpr postgres::Statement insert{
         "walk_add_occasion",
@@ -124,6 +127,16 @@ void Walk::add_occasion(Dice& dice) {
         return;
     tell("occasion " + domain::to_string(date) + (one_off ? " once" : "") + " of " +
          domain::to_string(*id).substr(24));
+    if (!renewal_is_live()) {
+        bool refused = false;
+        try {
+            real_.pool.run(insert, *id, date, one_off);
+        } catch (const postgres::DatabaseError&) {
+            refused = true;
+        }
+        expect(refused, "a type that is gone takes a date");
+        return;
+    }
     real_.pool.run(insert, *id, date, one_off);
     model_.change(*id, [&](model::User& user) { user.occasions.push_back({"RENEWAL", date, one_off}); });
 }
@@ -139,18 +152,28 @@ void Walk::remove_occasion(Dice& dice) {
     if (found == theirs.end()) return;
     tell("no occasion " + domain::to_string(found->date) + " of " + domain::to_string(*id).substr(24));
     real_.pool.run(erase, *id, found->date);
-    model_.change(*id, [&](model::User& user) { std::erase(user.occasions, *found); });
+    if (renewal_is_live())
+        model_.change(*id, [&](model::User& user) { std::erase(user.occasions, *found); });
+    else
+        std::erase(model_.users.at(*id).occasions, *found);
 }
 
-void Walk::pause_type(Dice& dice) {
-    static constexpr postgres::Statement pause{"walk_pause",
-                                               "UPDATE message_types SET paused_until = $2 WHERE name = $1"};
-    const auto name = dice.of(type_names);
-    auto& type = model_.types.at(name);
-    type.paused_until.reset();
-    if (dice.below(3) > 0) type.paused_until = model_.now + std::chrono::minutes(dice.below(600));
-    tell("pause " + name + " until " + (type.paused_until ? domain::to_string(*type.paused_until) : "-"));
-    real_.pool.run(pause, name, type.paused_until);
+void Walk::move_occasion(Dice& dice) {
+    static constexpr postgres::Statement move{
+        "walk_move_occasion",
+        "UPDATE user_occasions SET date = $3 WHERE user_id = $1 AND message_type = 'RENEWAL' AND date = $2"};
+    const auto id = someone(dice);
+    if (!id || !renewal_is_live()) return;
+    const auto theirs = model_.users.at(*id).occasions;
+    const auto found = std::ranges::find(theirs, "RENEWAL", &model::Occasion::type);
+    const auto date = some_date(dice);
+    if (found == theirs.end() ||
+        std::ranges::any_of(theirs, [&](const auto& o) { return o.type == "RENEWAL" && o.date == date; }))
+        return;
+    tell("occasion " + domain::to_string(found->date) + " to " + domain::to_string(date) + " of " +
+         domain::to_string(*id).substr(24));
+    real_.pool.run(move, *id, found->date, date);
+    model_.change(*id, [&](model::User& user) { std::ranges::find(user.occasions, *found)->date = date; });
 }
 
 // Whoever has something under way changes just what it came from.

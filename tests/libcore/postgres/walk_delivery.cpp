@@ -16,29 +16,52 @@ void Walk::plan(Dice& dice) {
     tell("plan");
     const int size = dice.one_in(2) ? 10'000 : 1 + dice.below(2);
     for (;;) {
-        auto units = postgres::units_due(real_.pool, horizon);
+        auto units = units_due();
         if (units.empty()) break;
         if (dice.one_in(2)) dice.shuffle(units);
-        for (const auto& unit : units) postgres::plan_unit(real_.pool, unit, size);
+        for (const auto& unit : units) plan_unit(unit, size);
     }
-    model_.plan(horizon);
+}
+
+// What the model says is to be planned, as well.
+std::vector<postgres::Unit> Walk::units_due() {
+    auto units = postgres::units_due(real_.pool, horizon);
+    std::set<model::Unit> are, should;
+    for (const auto& unit : units) are.insert({unit.message_type, unit.timezone, unit.delivery_date});
+    for (const auto& unit : model_.units_due(horizon)) should.insert(unit);
+    for (const auto& unit : should)
+        expect(are.contains(unit),
+               "is not planned: " + unit.type + " " + unit.zone + " " + domain::to_string(unit.day));
+    for (const auto& unit : are)
+        expect(should.contains(unit), "is planned, and should not be: " + unit.type + " " + unit.zone + " " +
+                                          domain::to_string(unit.day));
+    return units;
+}
+
+void Walk::plan_unit(const postgres::Unit& unit, int size) {
+    postgres::plan_unit(real_.pool, unit, size);
+    model_.plan({unit.message_type, unit.timezone, unit.delivery_date});
 }
 
 // Some of the units, the last of them up to its first chunk.
 void Walk::plan_partly(Dice& dice) {
     static constexpr postgres::Statement chunk{"walk_chunk",
-                                               "SELECT plan_chunk($1, $2, $3, 1)"};
-    auto units = postgres::units_due(real_.pool, horizon);
+                                               "SELECT finished FROM plan_chunk($1, $2, $3, 1)"};
+    auto units = units_due();
     if (dice.one_in(2)) dice.shuffle(units);
     const auto count = static_cast<std::size_t>(dice.below(8));
-    for (std::size_t i = 0; i < units.size() && i <= count; ++i) {
-        if (i < count)
-            postgres::plan_unit(real_.pool, units[i], 1 + dice.below(3));
-        else
-            real_.pool.run(chunk, units[i].message_type, units[i].timezone, units[i].delivery_date);
-    }
     tell("plan partly");
-    compare(model_.plannable(horizon));
+    for (std::size_t i = 0; i < units.size() && i <= count; ++i) {
+        if (i < count) {
+            plan_unit(units[i], 1 + dice.below(3));
+            continue;
+        }
+        const model::Unit unit{units[i].message_type, units[i].timezone, units[i].delivery_date};
+        if (real_.pool.run(chunk, unit.type, unit.zone, unit.day).front().get<bool>(0))
+            model_.plan(unit);
+        else
+            compare(model_.plannable(unit));
+    }
 }
 
 void Walk::replan(Dice& dice) {
@@ -59,9 +82,16 @@ void Walk::dispatch(Dice& dice) {
     const auto limit = std::ranges::count_if(due, [&](auto instant) { return instant <= until; });
     tell("dispatch " + std::to_string(limit));
 
-    const auto published = real_.dispatch(std::max(static_cast<int>(limit), 1));
+    std::vector<domain::Delivery> published;
+    const auto report = postgres::dispatch(
+        real_.pool, std::max(static_cast<int>(limit), 1),
+        [&](std::span<const domain::Delivery> batch) { published.assign(batch.begin(), batch.end()); });
+    const auto taken = model_.dispatch(until);
     std::map<model::Key, int> should;
-    for (const auto& key : model_.dispatch(until)) should[key] = model_.rows.at(key).attempt;
+    for (const auto& key : taken.queued) should[key] = model_.rows.at(key).attempt;
+    const std::set<Uuid> outdated(report.outdated.begin(), report.outdated.end());
+    expect(outdated == taken.outdated, "others are outdated");
+    replan_outdated(outdated, dice.one_in(4));
     compare();
     expect(published.size() == should.size(), "the dispatch published " + std::to_string(published.size()));
     for (const auto& hint : published) {
@@ -77,12 +107,26 @@ void Walk::dispatch(Dice& dice) {
 void Walk::fail_to_dispatch(Dice&) {
     tell("dispatch without a broker");
     bool failed = false;
+    std::set<Uuid> outdated;
     try {
-        postgres::dispatch(real_.pool, 100, [](auto) { throw std::runtime_error("no broker"); });
+        const auto report =
+            postgres::dispatch(real_.pool, 100, [](auto) { throw std::runtime_error("no broker"); });
+        outdated.insert(report.outdated.begin(), report.outdated.end());
     } catch (const std::runtime_error&) {
         failed = true;
     }
-    if (!failed) model_.dispatch(model_.now);  // then nothing was to be published
+    if (failed) return;
+    model_.dispatch(model_.now);  // then nothing was to be published
+    replan_outdated(outdated, false);
+}
+
+// As a scheduler or a worker does, if it lives long enough.
+void Walk::replan_outdated(const std::set<Uuid>& users, bool dies) {
+    if (users.empty()) return;
+    tell(std::to_string(users.size()) + " users are outdated" + (dies ? ", and it dies" : ""));
+    if (dies) return;
+    postgres::replan(real_.pool, std::vector(users.begin(), users.end()));
+    for (const auto& user : users) model_.replan(user);
 }
 
 void Walk::claim(Dice& dice) {
@@ -98,12 +142,13 @@ void Walk::claim(Dice& dice) {
     const auto report = postgres::claim(real_.pool, hints, lease_over ? 0ms : long_lease);
     tell("claim " + std::to_string(hints.size()) + " hints, get " + std::to_string(report.claimed.size()) +
          (lease_over ? ", and die" : ""));
-    std::vector<Uuid> outdated;
-    for (const auto& one : report.outdated) outdated.push_back(one.user_id);
-    postgres::replan(real_.pool, outdated);
-
     const auto should = model_.claim(hints, lease_over);
-    expect(report.claimed.size() == should.size(), "should claim " + std::to_string(should.size()));
+    std::set<Uuid> outdated;
+    for (const auto& one : report.outdated) outdated.insert(one.user_id);
+    expect(outdated == should.outdated, "others are outdated");
+    replan_outdated(outdated, dice.one_in(4));
+    expect(report.claimed.size() == should.claimed.size(),
+           "should claim " + std::to_string(should.claimed.size()));
     for (const auto& one : report.claimed)
         claims_.push_back({one.message_id, one.delivery_date, one.attempt, one.failures, one.in_doubt});
 }

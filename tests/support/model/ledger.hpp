@@ -3,6 +3,7 @@
 #pragma once
 
 #include <compare>
+#include <set>
 #include <span>
 
 #include "libcore/domain/message.hpp"
@@ -31,7 +32,8 @@ struct Message {
     Status status = Status::scheduled;
     std::optional<Instant> due;
     int attempt = 0;
-    int version = 0;
+    int version = 0;       ///< the user's that it was planned for
+    int type_version = 0;  ///< the type's
     int failures = 0;
     int rescues = 0;
     bool in_doubt = false;
@@ -41,12 +43,31 @@ struct Message {
     bool waits() const { return status == Status::scheduled || status == Status::retrying; }
 };
 
+/// What planners work through: everybody in a zone, one type, one day.
+struct Unit {
+    std::string type;
+    std::string zone;
+    Date day;
+
+    friend auto operator<=>(const Unit&, const Unit&) = default;
+};
+
+/// How far a unit is; one that is not known was never planned to its end.
+struct Planned {
+    bool whole = false;
+    /// Planned once, and open again from this moment on.
+    std::optional<Instant> reopened;
+};
+
 class Ledger {
 public:
     Instant now{};
     std::map<std::string, Type> types;
     std::map<Uuid, User> users;
     std::map<Key, Message> rows;
+    std::map<Unit, Planned> units;
+    int last_version = 0;                  ///< of all types
+    std::map<std::string, Instant> zones;  ///< since when somebody is in them
 
     void add(const Uuid& id, User user);
 
@@ -61,16 +82,42 @@ public:
     /// Brings everything of a user that is not final in line with the user as they are now.
     void replan(const Uuid& id);
 
-    /// What a planner that has finished has made.
-    void plan(std::chrono::microseconds horizon);
+    /// What planners have to do: all days of a type and zone after the newest planned one.
+    std::vector<Unit> units_due(std::chrono::microseconds horizon) const;
+    /// A planner that came to the end of the unit; no effect if its days before are not planned yet.
+    void plan(const Unit& unit);
     /// What one that was interrupted may have made so far.
-    std::map<Key, Message> plannable(std::chrono::microseconds horizon) const;
+    std::map<Key, Message> plannable(const Unit& unit) const;
+    /// Planners until nothing is left to do.
+    void plan(std::chrono::microseconds horizon);
 
-    /// What is due up to `until` is taken; what goes to the queue is returned.
-    std::vector<Key> dispatch(Instant until);
+    /// A new type, of a name that is free.
+    void make_type(const std::string& name, Type type);
+    /// `change_type` makes the type as it is afterwards.
+    template <class Change>
+    void edit(const std::string& name, Change change_type) {
+        const Type before = types.at(name);
+        change_type(types.at(name));
+        follow_edit(name, before);
+    }
+    /// The deleted type's last step: its dates are gone.
+    void remove_type(const std::string& name);
+    /// Those for whom a message of another version of the type waits.
+    std::set<Uuid> outdated_users(const std::string& name) const;
 
-    /// Of hints, as many times as they come: claimed ones are returned.
-    std::vector<Key> claim(std::span<const domain::Delivery> hints, bool lease_over);
+    struct Dispatched {
+        std::vector<Key> queued;
+        std::set<Uuid> outdated;  ///< to be replanned
+    };
+    /// What is due up to `until` is taken.
+    Dispatched dispatch(Instant until);
+
+    struct Claims {
+        std::vector<Key> claimed;
+        std::set<Uuid> outdated;  ///< to be replanned
+    };
+    /// Of hints, as many times as they come.
+    Claims claim(std::span<const domain::Delivery> hints, bool lease_over);
     void give_back_hints(std::span<const domain::Delivery> hints, std::chrono::microseconds delay);
     void give_back_claim(const Uuid& id, int attempt, std::chrono::microseconds delay);
     /// True if it landed.
@@ -79,6 +126,10 @@ public:
 
 private:
     void begin_change(const Uuid& id);
+    void follow_edit(const std::string& name, const Type& before);
+    const Type* live(const std::string& name) const;
+    Date first_unplanned(const std::string& name, const std::string& zone) const;
+    bool became_known_too_late(const std::string& zone, const Owed& owed) const;
     void insert_missing(const Uuid& id, Instant since);
     void bring_up_to_date(Key key, const User& user);
     Message planned(const User& user, const Owed& owed) const;

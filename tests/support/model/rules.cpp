@@ -22,6 +22,18 @@ void append(std::string& rules, const std::string& rule) {
 
 }  // namespace
 
+Date local_date(const std::string& zone, Instant instant) {
+    const auto wall = zone_called(zone).wall_time_at(instant);
+    return Date(std::chrono::floor<days>(std::chrono::sys_seconds(wall.time_since_epoch())));
+}
+
+Instant unit_time(const std::string& zone, const Date& day, const Type& type) {
+    return *zone_called(zone)
+                .meaning_of(oracle::wall_time(day, type.send_at), oracle::Gap::shift_forward,
+                            oracle::Fold::second)
+                .instant;
+}
+
 std::optional<Kept> kept_in(std::chrono::year year, const Occasion& occasion, LeapDay rule) {
     if (occasion.one_off) {
         if (occasion.date.year() != year) return std::nullopt;
@@ -70,10 +82,13 @@ std::vector<Owed> owed_between(const User& user, const std::map<std::string, Typ
                                Instant until) {
     const auto year_of = [](Instant instant) { return Date(std::chrono::floor<days>(instant)).year(); };
     std::set<std::pair<std::string, Date>> candidates;
-    for (const Occasion& occasion : user.occasions)
+    for (const Occasion& occasion : user.occasions) {
+        const auto type = types.find(occasion.type);
+        if (type == types.end() || type->second.deleted) continue;
         for (auto year = year_of(from - days(2)); year <= year_of(until + days(2)); year += years(1))
-            if (const auto kept = kept_in(year, occasion, types.at(occasion.type).leap_day))
+            if (const auto kept = kept_in(year, occasion, type->second.leap_day))
                 candidates.emplace(occasion.type, kept->day);
+    }
 
     std::vector<Owed> all;
     for (const auto& [name, day] : candidates) {

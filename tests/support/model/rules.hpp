@@ -28,6 +28,17 @@ struct Type {
     std::chrono::microseconds spread{0};
     std::optional<Instant> paused_until;
     Instant created_at{};
+    /// Another one after every change that may move a message.
+    int version = 0;
+    Instant rules_changed_at{};
+    bool deleted = false;
+    /// Changed, and the pass over what is pending has not come to its end.
+    bool behind = false;
+
+    bool has_rules_of(const Type& other) const {
+        return send_at == other.send_at && gap == other.gap && fold == other.fold &&
+               leap_day == other.leap_day && spread == other.spread;
+    }
 };
 
 struct Occasion {
@@ -50,6 +61,12 @@ struct User {
 
     bool reachable() const { return !opted_out && !deleted; }
 };
+
+/// The wall clock's date.
+Date local_date(const std::string& zone, Instant instant);
+
+/// When a unit comes up for planning: what skips this time or has a choice of two plans by the later one.
+Instant unit_time(const std::string& zone, const Date& day, const Type& type);
 
 /// The days of a year, none or one, on which an occasion is kept, and whether 29 February was moved there.
 struct Kept {
