@@ -314,19 +314,37 @@ CREATE TRIGGER replan_occasion AFTER INSERT OR UPDATE OF user_id, message_type, 
     FOR EACH ROW EXECUTE FUNCTION replan_occasion();
 
 -- What the planner has to do: every unit after the newest planned one whose send time comes before now + horizon.
+-- Should the server not know a zone, the others are planned all the same. To ask of each zone whether it is known costs
+-- more than all the rest, so that is done only then.
 CREATE FUNCTION units_due(horizon interval)
     RETURNS TABLE (message_type text, timezone text, delivery_date date)
-    LANGUAGE sql STABLE AS $$
-    WITH first AS MATERIALIZED (SELECT f.message_type, f.timezone, f.send_at, f.day FROM first_unplanned f)
-    SELECT f.message_type, f.timezone, unit.day
-    FROM first f
-    CROSS JOIN (SELECT app_now() + horizon AS until) AS reach
-    CROSS JOIN LATERAL (
-        SELECT f.day + n AS day
-        FROM generate_series(0, (reach.until AT TIME ZONE f.timezone)::date - f.day) n
-    ) AS unit
-    WHERE (unit.day + f.send_at) AT TIME ZONE f.timezone < reach.until
-    ORDER BY unit.day, f.timezone, f.message_type
+    LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+    until timestamptz := app_now() + horizon;
+    ask boolean;
+BEGIN
+    FOREACH ask IN ARRAY '{false,true}'::boolean[] LOOP
+        BEGIN
+            RETURN QUERY
+                WITH first AS MATERIALIZED (
+                    SELECT f.message_type, f.timezone, f.send_at, f.day FROM first_unplanned f
+                    WHERE NOT ask OR is_known_zone(f.timezone)
+                )
+                SELECT f.message_type, f.timezone, unit.day
+                FROM first f
+                CROSS JOIN LATERAL (
+                    SELECT f.day + n AS day
+                    FROM generate_series(0, (until AT TIME ZONE f.timezone)::date - f.day) n
+                ) AS unit
+                WHERE (unit.day + f.send_at) AT TIME ZONE f.timezone < until
+                ORDER BY unit.day, f.timezone, f.message_type;
+            RETURN;
+        EXCEPTION WHEN invalid_parameter_value THEN
+            CONTINUE;
+        END;
+    END LOOP;
+END
 $$;
 
 -- Inserts the messages of up to `size` users of a unit, who keep `kept` and come after `after`; `last` of them is NULL

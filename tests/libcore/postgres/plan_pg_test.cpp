@@ -347,3 +347,34 @@ TEST_CASE("no occasion within the reach of a new user is taken for a far one on 
                             "AND NOT may_be_near('1996-02-29', today::date)") == 0);
     CHECK_FALSE(ledger.value<bool>("SELECT may_be_near('1990-07-01', '2027-02-27')"));
 }
+
+TEST_CASE(
+    "a zone that the server no longer knows keeps no other from being planned, and nobody in it from "
+    "leaving") {
+    Ledger ledger(at(2027y / 2 / 27, 6h));
+    const auto stranded = ledger.add(Ledger::born(1990y / 2 / 27));
+    const auto other = ledger.add(Ledger::born(1990y / 2 / 28));
+    ledger.execute(
+        "UPDATE users SET email = email; ALTER TABLE users DISABLE TRIGGER USER; UPDATE users SET timezone = "
+        "'Atlantis/Capital' WHERE id = '" +
+        domain::to_string(stranded) +
+        "'; ALTER TABLE users ENABLE TRIGGER USER; INSERT INTO zones_in_use VALUES "
+        "('Atlantis/Capital', '2027-01-01Z')");
+    const auto before = ledger.message(stranded);
+
+    ledger.set_clock(at(2027y / 2 / 27, 12h));
+    ledger.plan();
+    CHECK(postgres::units_due(ledger.pool, 26h).empty());
+    CHECK(ledger.message(other).scheduled == at(2027y / 2 / 28, 9h));
+    ledger.rows("SELECT replan(ARRAY[$1::uuid])", stranded);
+    CHECK(ledger.message(stranded).scheduled == before.scheduled);
+
+    SECTION("by moving") {
+        ledger.change(stranded, [](domain::UserFields& fields) { fields.timezone = "America/New_York"; });
+        CHECK(ledger.message(stranded).scheduled == at(2027y / 2 / 27, 14h));
+    }
+    SECTION("by going") {
+        postgres::delete_user(ledger.pool, stranded);
+        CHECK(ledger.message(stranded).status == "CANCELLED");
+    }
+}
