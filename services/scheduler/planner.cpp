@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 namespace {
 
 // Long enough that the transaction does not matter, short enough that a stop never waits.
-constexpr int users_per_chunk = 5'000;  // a change of one of them waits for the whole chunk
+constexpr int users_per_chunk = 2'000;  // a change of one of them waits for the whole chunk
 constexpr auto pause = 1s;
 // A backlog of days is planned in rounds of this length, so that one which hangs can be told from a long one.
 constexpr auto longest_round = 10s;

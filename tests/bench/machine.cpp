@@ -90,6 +90,7 @@ Memory memory(pid_t pid) {
         fields >> name >> kilobytes;
         if (name == "VmRSS:") memory.now = kilobytes / 1024;
         if (name == "VmHWM:") memory.peak = kilobytes / 1024;
+        if (name == "RssAnon:") memory.own = kilobytes / 1024;
     }
     if (memory.peak == 0) throw std::runtime_error("no process " + std::to_string(pid));
     return memory;

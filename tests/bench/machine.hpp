@@ -16,6 +16,7 @@ std::chrono::milliseconds processor_time(pid_t pid);
 struct Memory {
     double now = 0;
     double peak = 0;  ///< since its start
+    double own = 0;   ///< what it shares with no file and no other process
 };
 Memory memory(pid_t pid);
 

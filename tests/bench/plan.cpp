@@ -1,12 +1,15 @@
 // bench-plan: users in every zone whose birthday comes within the horizon, planned unit by unit, beside a
 // bare INSERT … SELECT of the same rows into another month's partition.
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <iostream>
 #include <set>
+#include <span>
 #include <thread>
 
 #include "libcore/postgres/plan_table.hpp"
@@ -22,7 +25,6 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto horizon = 26h;
-constexpr int users_per_chunk = 5'000;
 constexpr int idle_ticks = 21;
 const domain::Date birthday(2027y / 3 / 15);
 
@@ -31,7 +33,27 @@ constexpr postgres::Statement insert_copies{"insert_copies", R"(
                                       scheduled_send_time, due_at, created_at, updated_at)
     SELECT id, user_id, message_type, delivery_date + 31, plan_version, type_version, timezone, civil_rule,
            scheduled_send_time + interval '31 days', due_at + interval '31 days', created_at, updated_at
-    FROM message_logs_2027_03)"};
+    FROM message_logs_2027_03 WHERE message_type = $1 AND status = 'SCHEDULED')"};
+
+// The same date, of another type.
+constexpr const char* use_custom_type = R"(
+    INSERT INTO message_types (name, template, rules_changed_at, created_at)
+        VALUES ('RENEWAL', 'Dear {first_name}', 'epoch', 'epoch');
+    SET session_replication_role = replica;
+    INSERT INTO user_occasions (user_id, message_type, date, timezone)
+        SELECT id, 'RENEWAL', birthday_date, timezone FROM users WHERE birthday_date IS NOT NULL;
+    UPDATE users SET birthday_date = NULL;
+    SET session_replication_role = origin;)";
+
+constexpr postgres::Statement session{"session", "SELECT pg_backend_pid()"};
+
+// The messages of other users, on the days of the same month.
+constexpr postgres::Statement insert_others{"insert_others", R"(
+    INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, type_version, timezone,
+                              scheduled_send_time, status, created_at, updated_at)
+    SELECT uuid_v7(), gen_random_uuid(), 'BIRTHDAY', day, 1, 1, 'UTC', day + time '09:00' AT TIME ZONE 'UTC',
+           'SENT', now(), now()
+    FROM generate_series(1, $1::int) AS n CROSS JOIN LATERAL (SELECT date '2027-03-01' + n % 14 AS day) AS days)"};
 
 double seconds_since(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
@@ -47,7 +69,12 @@ struct Options {
     int users = 200'000;
     int one_in = 1;
     int planners = 1;
+    int chunk = 2'000;
+    int existing = 0;
+    bool custom = false;
     int runs = 3;
+
+    std::string type() const { return custom ? "RENEWAL" : "BIRTHDAY"; }
 };
 
 /// Some units, and what planning them took.
@@ -57,7 +84,8 @@ struct Planned {
     double seconds = 0;
 };
 
-void plan(postgres::Pool& pool, const std::vector<postgres::Unit>& units, int planners, Planned& planned) {
+void plan(postgres::Pool& pool, std::span<const postgres::Unit> units, const Options& options, int planners,
+          Planned& planned) {
     std::atomic<std::size_t> next = 0;
     const auto start = Clock::now();
     {
@@ -65,7 +93,7 @@ void plan(postgres::Pool& pool, const std::vector<postgres::Unit>& units, int pl
         for (int i = 0; i < planners; ++i) {
             threads.emplace_back([&] {
                 for (auto n = next++; n < units.size(); n = next++)
-                    planned.rows += postgres::plan_unit(pool, units[n], users_per_chunk);
+                    planned.rows += postgres::plan_unit(pool, units[n], options.chunk);
             });
         }
     }
@@ -73,25 +101,40 @@ void plan(postgres::Pool& pool, const std::vector<postgres::Unit>& units, int pl
     planned.units += static_cast<int>(units.size());
 }
 
+/// Messages of others in the same partition, and what a message costs then.
+double cost_among(int existing, postgres::Connection& connection, postgres::Pool& pool,
+                  std::span<const postgres::Unit> units, const Options& options, Planned& planned) {
+    constexpr int at_once = 1'000'000;
+    for (int left = existing; left > 0; left -= at_once)
+        connection.run(insert_others, std::min(left, at_once));
+    bench::settle(connection);
+    Planned these;
+    plan(pool, units, options, options.planners, these);
+    planned.rows += these.rows;
+    planned.units += these.units;
+    planned.seconds += these.seconds;
+    return 1e6 * these.seconds / these.rows;
+}
+
 /// The birthday's units; those of the days before it, which must be planned first; the others.
 struct Work {
     std::vector<postgres::Unit> before, full, after;
 };
 
-Work work_due(postgres::Pool& pool) {
+Work work_due(postgres::Pool& pool, const std::string& type) {
     Work work;
     for (const auto& unit : postgres::units_due(pool, horizon)) {
-        const bool is_birthday = unit.message_type == "BIRTHDAY" && unit.delivery_date == birthday;
+        const bool is_birthday = unit.message_type == type && unit.delivery_date == birthday;
         auto& units = is_birthday ? work.full : unit.delivery_date < birthday ? work.before : work.after;
         units.push_back(unit);
     }
     return work;
 }
 
-double copy(postgres::Connection& connection, bench::Report& report) {
+double copy(postgres::Connection& connection, bench::Report& report, const std::string& type) {
     bench::Cost cost(connection, {{"postgres", bench::server_process(connection)}});
     const auto start = Clock::now();
-    const int copies = connection.run(insert_copies).affected();
+    const int copies = connection.run(insert_copies, type).affected();
     const double rate = copies / seconds_since(start);
     cost.report(report, "bare_insert_", copies, "row");
     return rate;
@@ -109,18 +152,33 @@ void run(const Options& options, bench::Report& report) {
     connection.execute("SELECT set_clock('2027-03-14T12:00:00Z', 0)");
     bench::use_zones(connection, zones);
     connection.execute("SELECT set_clock('2027-03-14T20:00:00Z', 0)");
+    if (options.custom) connection.execute(use_custom_type);
     bench::settle(connection);
 
-    const auto work = work_due(pool);
+    const auto work = work_due(pool, options.type());
     Planned full;
     Planned empty;
-    plan(pool, work.before, 1, empty);
-    bench::Cost cost(connection, {{"postgres", bench::server_process(connection)}});
-    plan(pool, work.full, options.planners, full);
-    cost.report(report, "", full.rows, "row");
-    plan(pool, work.after, 1, empty);
+    plan(pool, work.before, options, 1, empty);
+    const double memory = bench::memory(getpid()).own;
+    if (options.existing > 0) {
+        const std::span units(work.full);
+        const auto half = units.size() / 2;
+        const double few = cost_among(10'000, connection, pool, units.first(half), options, full);
+        const double many =
+            cost_among(options.existing, connection, pool, units.subspan(half), options, full);
+        report.add("row_among_10k_messages", few, "us");
+        report.add("row_among_existing_messages", many, "us");
+        report.add("ratio_of_row_cost_to_10k_messages", many / few, "ratio");
+    } else {
+        bench::Cost cost(connection, {{"postgres", bench::server_process(connection)}});
+        plan(pool, work.full, options, options.planners, full);
+        cost.report(report, "", full.rows, "row");
+    }
+    plan(pool, work.after, options, 1, empty);
+    report.add("planner_memory_growth", bench::memory(getpid()).own - memory, "MB");
+    report.add("session_memory", bench::memory(pool.run(session).front().get<int>(0)).own, "MB");
     const double planned = full.rows / full.seconds;
-    const double bare = copy(connection, report);
+    const double bare = copy(connection, report, options.type());
 
     std::vector<double> ticks;
     std::ptrdiff_t units_left = 0;
@@ -150,6 +208,12 @@ int main(int argc, char** argv) try {
         ->capture_default_str()
         ->check(CLI::PositiveNumber);
     app.add_option("--planners", options.planners, "at once")->capture_default_str()->check(CLI::Range(1, 4));
+    app.add_option("--chunk", options.chunk, "users in a transaction")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
+    app.add_option("--existing", options.existing,
+                   "messages of others in the partition; tells the cost of a row beside that among 10 000");
+    app.add_flag("--custom", options.custom, "the date is of a type that was added, not the birthday");
     app.add_option("--runs", options.runs)->capture_default_str()->check(CLI::PositiveNumber);
     CLI11_PARSE(app, argc, argv);
 
