@@ -9,11 +9,12 @@ namespace postgres {
 
 namespace {
 
-// One snapshot, in which every part of the ledger is found by index: a plan made while a partition was empty
-// would read the whole of it later.
+// One snapshot. Planned anew each time, and by index: a plan made while a partition was empty would read all
+// of it later.
 constexpr const char* one_snapshot =
-    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL enable_seqscan = off; SET LOCAL "
-    "jit = off";
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = "
+    "force_custom_plan; "
+    "SET LOCAL enable_seqscan = off; SET LOCAL jit = off";
 
 // The primary key of every partition is probed: the message's date is not known.
 constexpr Statement select_history{"message_history", "SELECT" MESSAGE_COLUMNS R"sql(,
@@ -59,7 +60,8 @@ constexpr Statement select_day{"day_facts", R"sql(
            t.name IS NOT NULL, t.created_at, t.rules_changed_at, t.deleted_at, coalesce(t.leap_day, ''),
            coalesce(t.gap_rule, ''), sending.instant, sending.planned_from,
            NOT is_owed(t, u.timezone, $3, sending.instant),
-           f.day, to_regclass('message_logs_' || to_char($3::date, 'YYYY_MM')) IS NOT NULL
+           f.day, EXISTS (SELECT FROM partitions p
+                   WHERE p.month <= $3 AND $3 < p.next_month AND p.state = 'attached')
     FROM users u
     LEFT JOIN message_types t ON t.name = $2
     LEFT JOIN LATERAL (

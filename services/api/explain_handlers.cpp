@@ -1,5 +1,4 @@
-#include <algorithm>
-
+#include "libcore/domain/message_type.hpp"
 #include "libcore/json/explanation.hpp"
 #include "libcore/postgres/explain_table.hpp"
 #include "services/api/handlers.hpp"
@@ -7,13 +6,6 @@
 namespace api {
 
 namespace {
-
-/// As message_types wants a name.
-bool is_type(std::string_view text) {
-    const auto fits = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; };
-    return !text.empty() && text.size() <= 40 && text.front() >= 'A' && text.front() <= 'Z' &&
-           std::ranges::all_of(text, fits);
-}
 
 bool is_day(std::string_view text) {
     const auto day = domain::parse_date(text);
@@ -23,7 +15,7 @@ bool is_day(std::string_view text) {
 }  // namespace
 
 const std::array<Parameter, 2> explain_day_parameters = {{
-    {"type", is_type, "must be a message type's name such as BIRTHDAY"},
+    {"type", domain::is_type_name, "must be a message type's name such as BIRTHDAY"},
     {"date", is_day, "must be a date such as 2027-03-01, from 1900 to 2200"},
 }};
 

@@ -41,6 +41,8 @@ Answer change_user(const Call& call);
 Answer delete_user(const Call& call);
 Answer list_user_messages(const Call& call);
 extern const std::array<Parameter, 3> message_list_parameters;
+Answer list_messages(const Call& call);
+extern const std::array<Parameter, 6> messages_parameters;
 Answer get_message(const Call& call);
 Answer explain_day(const Call& call);
 extern const std::array<Parameter, 2> explain_day_parameters;

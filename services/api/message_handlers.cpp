@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "libcore/domain/message_type.hpp"
 #include "libcore/json/message.hpp"
+#include "libcore/postgres/messages_table.hpp"
 #include "libcore/postgres/user_messages_table.hpp"
 #include "libcore/postgres/users_table.hpp"
 #include "services/api/handlers.hpp"
@@ -36,6 +38,14 @@ std::optional<int> parse_limit(std::string_view text) {
     return limit;
 }
 
+std::string encode(const std::vector<domain::Message>& messages, const std::optional<std::string>& next) {
+    json::Writer writer;
+    writer.begin_object().key("items").begin_array();
+    for (const auto& message : messages) json::write(writer, message);
+    writer.end_array().member("nextCursor", next).end_object();
+    return writer.take();
+}
+
 bool is_status(std::string_view text) {
     return domain::parse_status(text).has_value();
 }
@@ -46,6 +56,57 @@ bool is_limit(std::string_view text) {
 
 bool is_cursor(std::string_view text) {
     return parse_cursor(text).has_value();
+}
+
+/// "2027-02-28T09:00:00Z_<uuid>".
+std::optional<postgres::ListPosition> parse_position(std::string_view text) {
+    const auto separator = text.find('_');
+    if (separator == std::string_view::npos) return std::nullopt;
+    const auto at = domain::parse_instant(text.substr(0, separator));
+    const auto id = domain::parse_uuid(text.substr(separator + 1));
+    if (!at || !id) return std::nullopt;
+    return postgres::ListPosition{*at, *id};
+}
+
+bool is_position(std::string_view text) {
+    return parse_position(text).has_value();
+}
+
+bool is_instant(std::string_view text) {
+    return domain::parse_instant(text).has_value();
+}
+
+postgres::MessagesQuery list_query_of(const Query& given) {
+    postgres::MessagesQuery query{.limit = default_limit};
+    if (const auto status = given.value("status")) query.status = domain::parse_status(*status);
+    if (const auto type = given.value("messageType")) query.message_type = *type;
+    if (const auto from = given.value("from")) query.from = domain::parse_instant(*from);
+    if (const auto to = given.value("to")) query.to = domain::parse_instant(*to);
+    if (const auto limit = given.value("limit")) query.limit = parse_limit(*limit).value_or(default_limit);
+    if (const auto cursor = given.value("cursor")) query.after = parse_position(*cursor);
+    return query;
+}
+
+/// What no index would answer is refused.
+domain::Errors faults_of(const postgres::MessagesQuery& query) {
+    // As far as the ledger is planned ahead or a month is looked back on.
+    constexpr std::chrono::days longest{31};
+    domain::Errors errors;
+    if (query.from && query.to) {
+        if (*query.to <= *query.from) {
+            errors.push_back({"invalid", "to", "must come after from"});
+        } else if (*query.to - *query.from > longest) {
+            errors.push_back({"invalid", "to", "must not be more than 31 days after from"});
+        }
+    }
+    using domain::Status;
+    const bool of_a_type = query.message_type && query.from && query.to;
+    if (!of_a_type && query.status && *query.status != Status::failed && *query.status != Status::missed &&
+        *query.status != Status::unknown) {
+        errors.push_back({"invalid", "status",
+                          "must be FAILED, MISSED or UNKNOWN unless messageType, from and to are given"});
+    }
+    return errors;
 }
 
 postgres::UserMessagesQuery query_of(const Call& call) {
@@ -65,21 +126,37 @@ const std::array<Parameter, 3> message_list_parameters = {{
     {"cursor", is_cursor, "must be the nextCursor of an earlier answer"},
 }};
 
+const std::array<Parameter, 6> messages_parameters = {{
+    {"status", is_status, "must be a status such as FAILED or MISSED"},
+    {"messageType", domain::is_type_name, "must be a message type's name such as BIRTHDAY"},
+    {"from", is_instant, "must be an instant such as 2027-03-01T12:00:00Z"},
+    {"to", is_instant, "must be an instant such as 2027-03-01T12:00:00Z"},
+    {"limit", is_limit, "must be a number from 1 to 100"},
+    {"cursor", is_position, "must be the nextCursor of an earlier answer"},
+}};
+
+Answer list_messages(const Call& call) {
+    const auto query = list_query_of(call.query);
+    if (auto faults = faults_of(query); !faults.empty()) return problem_of(std::move(faults));
+    const auto page = postgres::list_messages(call.pool, query);
+    std::optional<std::string> next;
+    if (page.next) next = domain::to_string(page.next->at) + "_" + domain::to_string(page.next->id);
+    return runtime::Reply{.body = encode(page.messages, next), .headers = {}};
+}
+
 Answer list_user_messages(const Call& call) {
     auto query = query_of(call);
     if (!postgres::find_user(call.pool, call.id)) return no_such_user();
 
     const auto page = static_cast<std::size_t>(query.limit);
     query.limit += 1;  // one more than the page tells whether there is a next one
-    const auto messages = postgres::messages_of_user(call.pool, query);
-    json::Writer writer;
-    writer.begin_object().key("items").begin_array();
-    for (std::size_t i = 0; i < std::min(page, messages.size()); ++i) json::write(writer, messages[i]);
-    writer.end_array();
+    auto messages = postgres::messages_of_user(call.pool, query);
     std::optional<std::string> next;
-    if (messages.size() > page) next = cursor_of(messages[page - 1]);
-    writer.member("nextCursor", next).end_object();
-    return runtime::Reply{.body = writer.take(), .headers = {}};
+    if (messages.size() > page) {
+        messages.resize(page);
+        next = cursor_of(messages.back());
+    }
+    return runtime::Reply{.body = encode(messages, next), .headers = {}};
 }
 
 }  // namespace api

@@ -21,6 +21,7 @@ constexpr auto table = std::to_array<Route>({
     {"DELETE", "/api/v1/users/{id}", "users:write", delete_user},
     {"GET", "/api/v1/users/{id}/messages", "messages:read", list_user_messages, message_list_parameters},
     {"GET", "/api/v1/users/{id}/explanation", "messages:read", explain_day, explain_day_parameters},
+    {"GET", "/api/v1/messages", "messages:read", list_messages, messages_parameters},
     {"GET", "/api/v1/messages/{id}", "messages:read", get_message},
     {"GET", "/api/v1/users/{id}/occasions", "users:read", list_occasions},
     {"POST", "/api/v1/users/{id}/occasions", "users:write", add_occasion},

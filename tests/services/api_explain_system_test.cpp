@@ -91,3 +91,56 @@ TEST_CASE("a question about a day names what is wrong with it") {
     CHECK(errors("?type=BIRTHDAY&date=2201-01-01&zone=UTC") ==
           Members{{"date", "invalid"}, {"zone", "unknown_parameter"}});
 }
+
+TEST_CASE(
+    "what was missed is listed over the API, page by page, and a question that no index answers is refused") {
+    TestDatabase database;
+    auto sql = database.connection();
+    sql.execute(
+        "SELECT set_clock('2027-03-01 08:00+00', 0); "
+        "INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, type_version, "
+        "timezone, "
+        "scheduled_send_time, status, attention_at, created_at, updated_at) "
+        "SELECT uuid_v7(), gen_random_uuid(), 'BIRTHDAY', '2027-02-26', 1, 1, 'UTC', '2027-02-26 09:00+00', "
+        "CASE WHEN n = 1 THEN 'FAILED' ELSE 'MISSED' END, app_now(), app_now(), app_now() "
+        "FROM generate_series(1, 5) n");
+    Api api(database.url(), {{"APP_ENV", "development"}});
+    const auto page = [&](const std::string& query) {
+        const auto reply = api.call("GET", "/api/v1/messages" + query);
+        CAPTURE(reply.body);
+        REQUIRE(reply.status == 200);
+        return json::parse(reply.body).value();
+    };
+    const auto count = [&](const std::string& query) { return page(query).find("items")->array()->size(); };
+    CHECK(count("") == 5);
+    CHECK(count("?status=MISSED") == 4);
+    CHECK(count("?status=UNKNOWN") == 0);
+    CHECK(count("?messageType=BIRTHDAY&from=2027-02-26T00:00:00Z&to=2027-02-27T00:00:00Z&status=FAILED") ==
+          1);
+    CHECK(count("?messageType=BIRTHDAY&from=2027-02-26T10:00:00Z&to=2027-02-27T00:00:00Z") == 0);
+    const auto first = page("?status=MISSED&limit=3");
+    CHECK(first.find("items")->array()->size() == 3);
+    const auto cursor = "&cursor=" + *first.find("nextCursor")->string();
+    const auto second = page("?status=MISSED&limit=3" + cursor);
+    CHECK(second.find("items")->array()->size() == 1);
+    CHECK(second.find("nextCursor")->is_null());
+
+    const auto errors = [&](const std::string& query) {
+        return errors_of(api.call("GET", "/api/v1/messages" + query));
+    };
+    CHECK(errors("?status=SENT") == Members{{"status", "invalid"}});
+    CHECK(errors("?status=SENT&messageType=BIRTHDAY&from=2027-02-26T00:00:00Z") ==
+          Members{{"status", "invalid"}});
+    CHECK(errors("?messageType=BIRTHDAY&from=2027-02-26T00:00:00Z&to=2027-02-26T00:00:00Z") ==
+          Members{{"to", "invalid"}});
+    CHECK(errors("?messageType=BIRTHDAY&from=2027-02-26T00:00:00Z&to=2027-03-29T00:00:01Z") ==
+          Members{{"to", "invalid"}});
+    CHECK(errors("?status=missed&messageType=x&from=now&to=2027&limit=101&cursor=7&page=2") ==
+          Members{{"status", "invalid"},
+                  {"messageType", "invalid"},
+                  {"from", "invalid"},
+                  {"to", "invalid"},
+                  {"limit", "invalid"},
+                  {"cursor", "invalid"},
+                  {"page", "unknown_parameter"}});
+}
