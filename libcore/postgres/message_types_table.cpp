@@ -158,9 +158,11 @@ domain::Result<domain::MessageType> insert_message_type(Pool& pool, std::string_
     using Inserted = domain::Result<domain::MessageType>;
     try {
         return transact(pool, [&](Transaction& transaction) -> Inserted {
-            const auto fields = make(transaction.run(queue_statement).front().get<domain::Instant>(0));
+            const auto now = transaction.run(queue_statement).front().get<domain::Instant>(0);
+            const auto in_the_way = obstacle(transaction, name);
+            const auto fields = make(now);
             if (!fields) return fields.errors();
-            if (auto error = obstacle(transaction, name)) return std::move(*error);
+            if (in_the_way) return *in_the_way;
             const auto rows = transaction.run(insert_statement, actor, name, fields->text, fields->late_text,
                                               domain::to_string(fields->send_at), fields->gap_rule,
                                               fields->fold_rule, fields->leap_day, fields->catch_up,

@@ -1,11 +1,13 @@
 #include "libcore/postgres/message_types_table.hpp"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <future>
 
 #include "libcore/domain/template.hpp"
 #include "libcore/postgres/test_sends_table.hpp"
 #include "tests/libcore/postgres/ledger.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace {
 
@@ -15,6 +17,13 @@ const auto nine = at(2027y / 2 / 27, 9h);
 
 struct Types : Ledger {
     Types() : Ledger(nine) {}
+
+    /// Whether somebody waits for a lock that another session holds.
+    bool somebody_waits() {
+        return value<bool>(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity "
+            "WHERE datname = current_database() AND wait_event_type = 'Lock')");
+    }
 
     domain::Result<domain::MessageType> insert(const std::string& name,
                                                const MessageTypeFields& fields = {.text = "Party!"}) {
@@ -126,13 +135,21 @@ TEST_CASE("a name is taken until its type is removed and there are at most a hun
     types.execute(
         "INSERT INTO message_types (name, template) SELECT 'T' || n, 't' FROM generate_series(1, 96) n");
 
-    // Two come at the same moment for the last place.
-    const auto race = [&](const std::string& name) {
-        return std::async(std::launch::async, [&types, name] { return bool(types.insert(name)); });
-    };
-    auto one = race("ONE");
-    auto other = race("OTHER");
-    CHECK(one.get() + other.get() == 1);
+    // Another comes for the last place while somebody is about to take it.
+    std::atomic<bool> looked = false;
+    std::future<bool> other;
+    const auto one = postgres::insert_message_type(types.pool, "ops", "ONE", [&](domain::Instant) {
+        other = std::async(std::launch::async, [&] {
+            return bool(postgres::insert_message_type(types.pool, "ops", "OTHER", [&](domain::Instant) {
+                looked = true;
+                return MessageTypeFields{.text = "Party!"};
+            }));
+        });
+        CHECK(support::eventually([&] { return looked || types.somebody_waits(); }));
+        return MessageTypeFields{.text = "Party!"};
+    });
+    CHECK(one);
+    CHECK_FALSE(other.get());
     CHECK(types.insert("LAST").errors().front().code == "too_many");
     CHECK(types.value<int>("SELECT count(*) FROM message_types") == 100);
 }
