@@ -21,11 +21,12 @@ constexpr Statement select_changed_types{"changed_types", R"sql(
     WHERE replanned_version < version OR deleted_at IS NOT NULL
     ORDER BY name)sql"};
 
-// What is in flight is compared when it is claimed; what comes back from there, when it is dispatched.
+// What is in flight is compared when it is claimed; what comes back from there, when it is dispatched. What
+// is newer has been brought in line with an edit that came meanwhile.
 constexpr Statement select_outdated_users{"outdated_users", R"sql(
     SELECT DISTINCT user_id
     FROM (SELECT user_id FROM message_logs
-          WHERE due_at IS NOT NULL AND message_type = $1 AND type_version <> $2
+          WHERE due_at IS NOT NULL AND message_type = $1 AND type_version < $2
           LIMIT $3) AS waiting)sql"};
 
 constexpr Statement set_replanned{"set_replanned", R"sql(

@@ -69,6 +69,17 @@ TEST_CASE("a hint from before an edit claims nothing, and the message goes out b
     CHECK(ledger.claim(ledger.dispatch()).claimed.size() == 1);
 }
 
+TEST_CASE("a pass that another edit overtakes comes to its end") {
+    Ledger ledger(at(today, 8h));
+    const auto users = ledger.people_due(3);
+    edit(ledger, "send_at = '17:30'");
+    const auto overtaken = postgres::changed_types(ledger.pool).front();
+    edit(ledger, "send_at = '18:30'");
+    REQUIRE(postgres::outdated_users(ledger.pool, overtaken, 10).size() == 3);
+    postgres::replan(ledger.pool, users);
+    CHECK(postgres::outdated_users(ledger.pool, overtaken, 10).empty());
+}
+
 TEST_CASE("a message whose new time is in the past is due at once, and one that is out stays out") {
     Ledger ledger(at(today, 8h));
     const auto sent = ledger.people_due(1).front();
