@@ -135,7 +135,7 @@ Message Ledger::planned(const User& user, const Owed& owed) const {
             .type_version = types.at(owed.type).version};
 }
 
-// After the newest day that is planned to its end; at the start, a day before anybody could be there.
+// After the newest day that is planned to its end; at the start, before anybody could be there in any zone.
 Date Ledger::first_unplanned(const std::string& name, const std::string& zone) const {
     std::optional<Date> newest;
     for (const auto& [unit, state] : units)
@@ -143,7 +143,7 @@ Date Ledger::first_unplanned(const std::string& name, const std::string& zone) c
             newest = unit.day;
     if (newest) return std::chrono::sys_days(*newest) + std::chrono::days(1);
     const auto since = std::max(zones.at(zone), types.at(name).created_at);
-    return std::chrono::sys_days(local_date(zone, since)) - std::chrono::days(1);
+    return Date(std::chrono::floor<std::chrono::days>(since) - std::chrono::days(2));
 }
 
 std::vector<Unit> Ledger::units_due(std::chrono::microseconds horizon) const {

@@ -22,11 +22,6 @@ void append(std::string& rules, const std::string& rule) {
 
 }  // namespace
 
-Date local_date(const std::string& zone, Instant instant) {
-    const auto wall = zone_called(zone).wall_time_at(instant);
-    return Date(std::chrono::floor<days>(std::chrono::sys_seconds(wall.time_since_epoch())));
-}
-
 Instant unit_time(const std::string& zone, const Date& day, const Type& type) {
     return *zone_called(zone)
                 .meaning_of(oracle::wall_time(day, type.send_at), oracle::Gap::shift_forward,

@@ -62,9 +62,6 @@ struct User {
     bool reachable() const { return !opted_out && !deleted; }
 };
 
-/// The wall clock's date.
-Date local_date(const std::string& zone, Instant instant);
-
 /// When a unit comes up for planning: what skips this time or has a choice of two plans by the later one.
 Instant unit_time(const std::string& zone, const Date& day, const Type& type);
 
