@@ -130,19 +130,24 @@ CREATE FUNCTION forget_plan_runs(months integer, size integer) RETURNS integer
     SELECT count(*)::integer FROM forgotten
 $$;
 
--- Gives statistics to one partition that has rows and none; says whether there was one. Until autovacuum comes round,
--- every plan is made as if it were empty.
-CREATE FUNCTION analyze_filled_partition() RETURNS boolean LANGUAGE plpgsql AS $$
+-- Gives statistics to one table that has rows and none, or has grown tenfold since; says whether there was one. Until
+-- autovacuum comes round, plans are made, and those that sessions made before are kept, as if it were empty: then all of
+-- a month, or of the users, is rather read than asked for a few keys.
+CREATE FUNCTION analyze_filled_table() RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
-    filled name;
+    filled regclass;
 BEGIN
-    SELECT p.name INTO filled FROM partitions p
-    WHERE p.state = 'attached' AND p.reltuples < 0 AND pg_relation_size(p.oid) > 0
+    SELECT t.oid INTO filled
+    FROM pg_class t
+    WHERE (t.oid IN ('users'::regclass, 'user_occasions'::regclass)
+           OR t.oid IN (SELECT p.oid FROM partitions p WHERE p.state = 'attached'))
+      AND pg_relation_size(t.oid) / current_setting('block_size')::integer
+          > CASE WHEN t.reltuples < 0 THEN 0 ELSE 10 * (t.relpages + 10) END
     LIMIT 1;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
-    EXECUTE format('ANALYZE %I', filled);
+    EXECUTE format('ANALYZE %s', filled);
     RETURN true;
 END
 $$;

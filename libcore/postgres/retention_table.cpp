@@ -18,7 +18,7 @@ constexpr Statement forget_attempts{"forget_attempts", "SELECT forget_attempts($
 
 constexpr Statement forget_plan_runs{"forget_plan_runs", "SELECT forget_plan_runs($1, $2)"};
 
-constexpr Statement analyze_one{"analyze_filled_partition", "SELECT analyze_filled_partition()"};
+constexpr Statement analyze_one{"analyze_filled_table", "SELECT analyze_filled_table()"};
 
 constexpr Statement wants_analyze{"ledger_wants_analyze", "SELECT ledger_wants_analyze()"};
 
@@ -90,9 +90,10 @@ RetentionReport apply_retention(Pool& pool, int months, RetentionScan& scan, con
     return report;
 }
 
-int analyze_filled_partitions(Pool& pool, const GoOn& go_on) {
+int analyze_filled_tables(Pool& pool, const GoOn& go_on) {
+    constexpr int at_most = 100;  // one that may not be analyzed would come up for ever
     int analyzed = 0;
-    while (go_on() && pool.run(analyze_one).front().get<bool>(0)) ++analyzed;
+    while (analyzed < at_most && go_on() && pool.run(analyze_one).front().get<bool>(0)) ++analyzed;
     return analyzed;
 }
 

@@ -48,8 +48,9 @@ struct RetentionScan {
 /// waits 100 ms a month at most. `months` is 3 or more: planning reaches 62 days back.
 RetentionReport apply_retention(Pool& pool, int months, RetentionScan& scan, const GoOn& go_on);
 
-/// Gives statistics to partitions that have rows and none, which autovacuum does late; returns how many.
-int analyze_filled_partitions(Pool& pool, const GoOn& go_on);
+/// Gives statistics to months and users that have rows and none, or ten times as many, before autovacuum
+/// does; returns how many. Plans that sessions keep are made anew by that.
+int analyze_filled_tables(Pool& pool, const GoOn& go_on);
 
 /// Brings those of the whole ledger up to date, which autovacuum never does, if they are a day old.
 void analyze_ledger(Pool& pool);

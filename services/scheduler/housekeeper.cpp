@@ -10,7 +10,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto look_every = 1min;
+// How long a session may plan as if a month that was just filled were empty.
+constexpr auto look_every = 10s;
 constexpr auto retain_every = 1h;
 // Those who want the ledger have waited for it once; they are spared for a while.
 constexpr auto pause_after_lock = 10min;
@@ -39,7 +40,7 @@ std::chrono::milliseconds Housekeeper::run_once() {
     if (!turn.mine()) return look_every;
     const auto now = Clock::now();
     const auto go_on = [&] { return !stop_.stop_requested() && Clock::now() - now < longest_round; };
-    postgres::analyze_filled_partitions(pool_, go_on);
+    postgres::analyze_filled_tables(pool_, go_on);
     if (now >= next_analysis_) {
         next_analysis_ = now + retain_every;
         postgres::analyze_ledger(pool_);

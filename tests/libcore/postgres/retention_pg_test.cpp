@@ -245,9 +245,11 @@ TEST_CASE("one at a time keeps house, and the next as soon as it is done") {
     CHECK(postgres::Turn(others).mine());
 }
 
-TEST_CASE("a partition that was filled and the ledger as a whole get statistics") {
+TEST_CASE("a month and users that were filled and the ledger as a whole get statistics") {
     Ledger ledger;
-    ledger.execute("ALTER TABLE message_logs_2027_02 SET (autovacuum_enabled = off)");
+    ledger.execute(
+        "ALTER TABLE message_logs_2027_02 SET (autovacuum_enabled = off);"
+        "ALTER TABLE users SET (autovacuum_enabled = off)");
     const auto rows_known = [&] {
         return ledger.value<int>(
             "SELECT reltuples::integer FROM pg_class WHERE relname = 'message_logs_2027_02'");
@@ -257,17 +259,33 @@ TEST_CASE("a partition that was filled and the ledger as a whole get statistics"
             "SELECT count(*) FROM pg_stats WHERE tablename = 'message_logs' AND inherited "
             "AND attname IN ('user_id', 'message_type', 'status')");
     };
-    CHECK(postgres::analyze_filled_partitions(ledger.pool, always) == 0);
+    CHECK(postgres::analyze_filled_tables(ledger.pool, always) == 0);
     postgres::analyze_ledger(ledger.pool);
     CHECK(columns_known() == 0);
 
     ledger.people_due(3);
     CHECK(rows_known() == -1);
-    CHECK(postgres::analyze_filled_partitions(ledger.pool, always) == 1);
+    CHECK(postgres::analyze_filled_tables(ledger.pool, always) == 2);
     CHECK(rows_known() == 3);
-    CHECK(postgres::analyze_filled_partitions(ledger.pool, always) == 0);
+    CHECK(postgres::analyze_filled_tables(ledger.pool, always) == 0);
     postgres::analyze_ledger(ledger.pool);
     CHECK(columns_known() == 3);
+
+    // Again when there is far more, and not before.
+    const auto grow = [&](int rows) {
+        ledger.execute(
+            "INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, type_version, "
+            "timezone, scheduled_send_time, status, created_at, updated_at) "
+            "SELECT uuid_v7(), uuid_v7(), 'BIRTHDAY', '2027-02-27', 1, 1, 'UTC', app_now(), 'SENT', now(), "
+            "now() "
+            "FROM generate_series(1, " +
+            std::to_string(rows) + ")");
+    };
+    grow(10);
+    CHECK(postgres::analyze_filled_tables(ledger.pool, always) == 0);
+    grow(2'000);
+    CHECK(postgres::analyze_filled_tables(ledger.pool, always) == 1);
+    CHECK(rows_known() == 2'013);
 
     // Once a day is enough.
     const auto is_noted = [&] { return !ledger.value<bool>("SELECT ledger_wants_analyze()"); };
