@@ -14,7 +14,7 @@ command_test() {
   local filter='' when=always
   while (($# > 0)); do
     case $1 in
-      --long) when='always|long' && export MODEL_WALKS=500 && shift ;;
+      --long) when='always|long' && export MODEL_WALKS=300 && shift ;;
       -*) die "test does not know '$1'; ./dev help test" ;;
       *) filter=$1 && shift ;;
     esac
