@@ -20,6 +20,8 @@ constexpr auto table = std::to_array<Route>({
     {"PATCH", "/api/v1/users/{id}", "users:write", change_user},
     {"DELETE", "/api/v1/users/{id}", "users:write", delete_user},
     {"GET", "/api/v1/users/{id}/messages", "messages:read", list_user_messages, message_list_parameters},
+    {"GET", "/api/v1/users/{id}/schedule", "messages:read", get_user_schedule, user_schedule_parameters},
+    {"GET", "/api/v1/schedule/preview", "messages:read", preview_schedule, preview_parameters},
     {"GET", "/api/v1/users/{id}/explanation", "messages:read", explain_day, explain_day_parameters},
     {"GET", "/api/v1/messages", "messages:read", list_messages, messages_parameters},
     {"GET", "/api/v1/messages/{id}", "messages:read", get_message},
