@@ -113,23 +113,41 @@ void Expectation::live(const Step& step) {
     for (; type_pause_ < type_pauses_.size() && type_pauses_[type_pause_]->from <= step.at; ++type_pause_)
         ledger_.types.at(type_pauses_[type_pause_]->type).paused_until = type_pauses_[type_pause_]->to;
     while (change_ < to_come_->size() && (*to_come_)[change_]->at <= step.at) change(*(*to_come_)[change_++]);
-    if (step.planned) ledger_.plan(horizon);
+    if (step.planned) plan();
     while (edit_ < world_.edits.size() && world_.edits[edit_].at <= step.at) edit(world_.edits[edit_++]);
     work(step);
     for (const auto& [key, message] : ledger_.rows)
         if (message.status == Status::missed && !attempts_[key].missed) attempts_[key].missed = step.at;
 }
 
+/// What planners that have finished have made. The model's own go unit by unit: too slow for one person at a
+/// time.
+void Expectation::plan() {
+    const auto found = ledger_.users.find(id_);
+    if (found == ledger_.users.end() || !found->second.reachable()) return;
+    const model::User& user = found->second;
+    for (const auto& owed : owed_between(user, ledger_.types, user.changed_at, ledger_.now + horizon)) {
+        const auto& type = ledger_.types.at(owed.type);
+        if (owed.instant < type.created_at) continue;
+        model::Message message{
+            .id = {}, .zone = user.zone, .instant = owed.instant, .rule = owed.rule, .due = owed.instant};
+        message.version = user.version;
+        message.type_version = type.version;
+        ledger_.rows.try_emplace({id_, owed.type, owed.day}, message);
+    }
+}
+
 /// What waits moves; what the rules of before left out is planned from now on only.
 void Expectation::edit(const Edit& edit) {
     model::Type& rules = ledger_.types.at(edit.type.name);
-    const auto paused_until = rules.paused_until;
+    const model::Type before = rules;
     rules = edit.type.rules;
-    rules.paused_until = paused_until;
+    rules.paused_until = before.paused_until;
+    rules.version = before.version;
     rules.created_at = edit.at;
     texts_[edit.type.name] = &edit.type;
     if (ledger_.users.contains(id_)) ledger_.replan(id_);
-    ledger_.plan(horizon);
+    plan();
 }
 
 void Expectation::change(const Change& change) {
@@ -157,7 +175,7 @@ void Expectation::work(const Step& step) {
     for (bool moved = true; moved;) {
         moved = false;
         if (step.dispatching && !step.paused) {
-            for (const auto& key : ledger_.dispatch(step.at)) {
+            for (const auto& key : ledger_.dispatch(step.at).queued) {
                 auto& message = ledger_.rows.at(key);
                 message.id.emplace().bytes[0] = ++next_id_;
                 hints_.push_back({.message_id = *message.id,
@@ -173,7 +191,9 @@ void Expectation::work(const Step& step) {
             ledger_.give_back_hints(hints, 0us);
             return;
         }
-        for (const auto& key : ledger_.claim(hints, false)) deliver(step, key);
+        const auto taken = ledger_.claim(hints, false);
+        for (const auto& key : taken.claimed) deliver(step, key);
+        if (taken.outdated.contains(id_)) ledger_.replan(id_);
     }
 }
 

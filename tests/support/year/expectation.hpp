@@ -57,6 +57,7 @@ private:
     void live(const Step& step);
     void change(const Change& change);
     void edit(const Edit& edit);
+    void plan();
     void work(const Step& step);
     void deliver(const Step& step, const model::Key& key);
     Wording wording(const model::Key& key, Instant now) const;
