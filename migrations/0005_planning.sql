@@ -341,7 +341,9 @@ BEGIN
                 ORDER BY unit.day, f.timezone, f.message_type;
             RETURN;
         EXCEPTION WHEN invalid_parameter_value THEN
-            CONTINUE;
+            IF ask THEN
+                RAISE;
+            END IF;
         END;
     END LOOP;
 END
