@@ -143,7 +143,7 @@ BEGIN
             LIMIT 1
         ) o ON true
         -- What is planned for a zone that the server no longer knows stays as it is.
-        WHERE u.id IS NULL OR u.deleted_at IS NOT NULL OR u.opted_out OR is_known_zone(u.timezone)
+        WHERE u.id IS NULL OR u.deleted_at IS NOT NULL OR u.opted_out OR t.name IS NULL OR is_known_zone(u.timezone)
     ), deleted AS (
         DELETE FROM message_logs m USING compared c
         WHERE m.id = c.id AND m.delivery_date = c.delivery_date

@@ -358,7 +358,8 @@ TEST_CASE(
         "UPDATE users SET email = email; ALTER TABLE users DISABLE TRIGGER USER; UPDATE users SET timezone = "
         "'Atlantis/Capital' WHERE id = '" +
         domain::to_string(stranded) +
-        "'; ALTER TABLE users ENABLE TRIGGER USER; INSERT INTO zones_in_use VALUES "
+        "'; ALTER TABLE users ENABLE TRIGGER USER; UPDATE message_logs SET timezone = u.timezone FROM users "
+        "u WHERE u.id = user_id; INSERT INTO zones_in_use VALUES "
         "('Atlantis/Capital', '2027-01-01Z')");
     const auto before = ledger.message(stranded);
 
@@ -367,11 +368,14 @@ TEST_CASE(
     CHECK(postgres::units_due(ledger.pool, 26h).empty());
     CHECK(ledger.message(other).scheduled == at(2027y / 2 / 28, 9h));
     ledger.rows("SELECT replan(ARRAY[$1::uuid])", stranded);
+    ledger.execute("UPDATE message_types SET send_at = '10:00'");
+    ledger.finish_type_changes();
     CHECK(ledger.message(stranded).scheduled == before.scheduled);
+    CHECK(ledger.message(other).scheduled == at(2027y / 2 / 28, 10h));
 
     SECTION("by moving") {
         ledger.change(stranded, [](domain::UserFields& fields) { fields.timezone = "America/New_York"; });
-        CHECK(ledger.message(stranded).scheduled == at(2027y / 2 / 27, 14h));
+        CHECK(ledger.message(stranded).scheduled == at(2027y / 2 / 27, 15h));
     }
     SECTION("by going") {
         postgres::delete_user(ledger.pool, stranded);
