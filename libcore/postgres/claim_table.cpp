@@ -26,8 +26,8 @@ constexpr Statement claim_locked{"claim_locked", R"sql(
         SELECT m.id, m.delivery_date, u.email, clock.now,
                clock.now > m.scheduled_send_time + t.max_lateness AS too_late,
                coalesce(m.message_content,
-                        render(CASE WHEN (clock.now AT TIME ZONE m.timezone)::date > m.delivery_date
-                                    THEN coalesce(t.late_template, t.template) ELSE t.template END,
+                        render(CASE WHEN t.late_template IS NOT NULL AND local_date(clock.now, m.timezone) > m.delivery_date
+                                    THEN t.late_template ELSE t.template END,
                                u.first_name, u.last_name, m.delivery_date, kept.date)) AS content
         FROM unnest($1::uuid[], $2::date[]) AS locked(id, delivery_date)
         JOIN message_logs m ON m.id = locked.id AND m.delivery_date = locked.delivery_date

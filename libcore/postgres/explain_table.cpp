@@ -20,7 +20,7 @@ constexpr const char* one_snapshot =
 constexpr Statement select_history{"message_history", "SELECT" MESSAGE_COLUMNS R"sql(,
            app_now(), m.created_at, m.updated_at, m.attention_at, ledger_time(m.lease_until), m.rescues,
            m.api_response_body,
-           coalesce((m.actual_send_time AT TIME ZONE m.timezone)::date > m.delivery_date, false),
+           coalesce(local_date(m.actual_send_time, m.timezone) > m.delivery_date, false),
            coalesce(u.plan_version <> m.plan_version OR t.version <> m.type_version, false),
            elapsed(t.max_lateness), t.paused_until, p.since IS NOT NULL, p.until
     FROM message_logs m

@@ -1,5 +1,6 @@
 #include "libcore/postgres/pool.hpp"
 
+#include <atomic>
 #include <cassert>
 #include <condition_variable>
 #include <deque>
@@ -22,6 +23,7 @@ using Clock = std::chrono::steady_clock;
 struct Grant {
     std::unique_ptr<Connection> connection;
     Clock::time_point expires{};
+    int generation = 0;
 };
 
 }  // namespace
@@ -40,7 +42,7 @@ public:
     Grant borrow() {
         Grant grant =
             observed(observe_, Observation::Kind::acquire, "acquire", [this] { return take_turn(); });
-        if (grant.connection && (is_expired(grant) || grant.connection->is_stale())) grant.connection.reset();
+        if (grant.connection && (is_over(grant) || grant.connection->is_stale())) grant.connection.reset();
         if (!grant.connection) {
             try {
                 grant = open();
@@ -53,9 +55,17 @@ public:
     }
 
     void give_back(Grant grant) {
-        if (!grant.connection->usable() || is_expired(grant)) grant.connection.reset();
+        if (!grant.connection->usable() || is_over(grant)) grant.connection.reset();
         pass_on(std::move(grant));
         close_unneeded();
+    }
+
+    void renew() {
+        std::deque<Idle> closing;  // ends after the lock does
+        const std::scoped_lock lock(mutex_);
+        ++generation_;
+        closing.swap(idle_);
+        total_ -= static_cast<int>(closing.size());
     }
 
     PoolState state() const {
@@ -97,10 +107,12 @@ private:
     }
 
     Grant open() const {
+        const int generation = generation_;  // before it connects: a renewal meanwhile means this one, too
         auto connection = std::make_unique<Connection>(settings_.connection, observe_);
         if (settings_.lifetime == settings_.lifetime.zero())
-            return {std::move(connection), Clock::time_point::max()};
-        return {std::move(connection), Clock::now() + settings_.lifetime - jitter(settings_.lifetime)};
+            return {std::move(connection), Clock::time_point::max(), generation};
+        return {std::move(connection), Clock::now() + settings_.lifetime - jitter(settings_.lifetime),
+                generation};
     }
 
     /// To whoever waits longest; else a connection rests, and a bare slot is free again.
@@ -131,11 +143,14 @@ private:
         }
     }
 
-    static bool is_expired(const Grant& grant) { return Clock::now() >= grant.expires; }
+    bool is_over(const Grant& grant) const {
+        return grant.generation != generation_ || Clock::now() >= grant.expires;
+    }
 
     const PoolSettings settings_;
     const Observe observe_;
 
+    std::atomic<int> generation_{0};
     mutable std::mutex mutex_;
     int total_ = 0;  // connections and slots out, in being made, and idle
     std::deque<Idle> idle_;
@@ -149,20 +164,24 @@ Pool::~Pool() = default;
 
 Lease Pool::lease() {
     Grant grant = impl_->borrow();
-    return {*this, std::move(grant.connection), grant.expires};
+    return {*this, std::move(grant.connection), grant.expires, grant.generation};
+}
+
+void Pool::renew() {
+    impl_->renew();
 }
 
 PoolState Pool::state() const {
     return impl_->state();
 }
 
-Lease::Lease(Pool& pool, std::unique_ptr<Connection> connection, Clock::time_point expires)
-    : pool_(&pool), connection_(std::move(connection)), expires_(expires) {}
+Lease::Lease(Pool& pool, std::unique_ptr<Connection> connection, Clock::time_point expires, int generation)
+    : pool_(&pool), connection_(std::move(connection)), expires_(expires), generation_(generation) {}
 
 Lease::Lease(Lease&& other) noexcept = default;
 
 Lease::~Lease() {
-    if (connection_) pool_->impl_->give_back({std::move(connection_), expires_});
+    if (connection_) pool_->impl_->give_back({std::move(connection_), expires_, generation_});
 }
 
 }  // namespace postgres

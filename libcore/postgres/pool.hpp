@@ -46,11 +46,12 @@ private:
     friend class Pool;
     using Clock = std::chrono::steady_clock;
 
-    Lease(Pool& pool, std::unique_ptr<Connection> connection, Clock::time_point expires);
+    Lease(Pool& pool, std::unique_ptr<Connection> connection, Clock::time_point expires, int generation);
 
     Pool* pool_;
     std::unique_ptr<Connection> connection_;
     Clock::time_point expires_;
+    int generation_;
 };
 
 /// Thread-safe.
@@ -68,6 +69,10 @@ public:
     /// Waits at most `acquire_timeout` for its turn, then throws PoolExhausted; throws DatabaseError when it
     /// has to connect and cannot.
     Lease lease();
+
+    /// No connection made before this call is lent after it: those that rest are closed now, those that are
+    /// out when they come back. For what a session keeps to its end, such as the rules of time zones.
+    void renew();
 
     PoolState state() const;
 

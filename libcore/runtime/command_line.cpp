@@ -4,21 +4,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <fstream>
 #include <iostream>
 #include <list>
 
+#include "libcore/runtime/tzdata.hpp"
+
 namespace runtime {
 namespace {
-
-/// Of the system's zone files, which a server on this machine may share; the first line of tzdata.zi is "#
-/// version 2026a".
-std::string tzdata_version() {
-    std::ifstream file("/usr/share/zoneinfo/tzdata.zi");
-    std::string hash, word, release;
-    file >> hash >> word >> release;
-    return word == "version" ? release : "unknown";
-}
 
 /// A command of the program together with what CLI11 parsed for it.
 struct ParsedCommand {

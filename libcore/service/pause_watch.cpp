@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "libcore/postgres/pause_table.hpp"
 #include "libcore/runtime/log.hpp"
 
 namespace service {
@@ -40,14 +39,18 @@ void PauseState::show(const std::string& state) {
     }
 }
 
-PauseWatch::PauseWatch(postgres::Pool& pool, PauseState& state, runtime::Loops& loops, Paused paused)
+PauseWatch::PauseWatch(postgres::Pool& pool, PauseState& state, runtime::Loops& loops, Paused paused,
+                       Renewed renewed)
     : pool_(pool),
       state_(state),
       paused_(std::move(paused)),
+      renewed_(std::move(renewed)),
       looking_("pause_watch", loops, [this] { return look(); }, {.first = 100ms, .longest = look_every}) {}
 
 std::chrono::milliseconds PauseWatch::look() {
-    const auto pause = postgres::current_pause(pool_);
+    const auto signals = postgres::read_signals(pool_);
+    look_at_zones(signals);
+    const auto& pause = signals.pause;
     if (!pause) {
         state_.show("");
         return look_every;
@@ -55,6 +58,18 @@ std::chrono::milliseconds PauseWatch::look() {
     if (paused_) paused_(Clock::now());
     state_.show(pause->until ? "paused until " + domain::to_string(*pause->until) : "paused until resumed");
     return look_every;
+}
+
+/// At the first look there may be older sessions only while the generation is not settled.
+void PauseWatch::look_at_zones(const postgres::Signals& signals) {
+    const bool older =
+        zone_generation_ ? *zone_generation_ != signals.zone_generation : !signals.zones_settled;
+    zone_generation_ = signals.zone_generation;
+    if (!older) return;
+    pool_.renew();
+    runtime::log::info("renewed the database connections: time zone rules have changed",
+                       {{"zone_generation", signals.zone_generation}});
+    if (renewed_) renewed_();
 }
 
 }  // namespace service

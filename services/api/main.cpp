@@ -39,7 +39,7 @@ int serve(const api::Settings& settings) {
     api::Application application(pool, reference, registry, settings.door);
     runtime::HttpServer server(settings.http,
                                [&](const auto& request) { return application.handle(request); });
-    const service::PauseWatch pause_watch(pool, pause, loops);
+    const service::PauseWatch pause_watch(pool, pause, loops, {}, [&] { reference.forget_zones(); });
     ops.started();
     log::info("serving", {{"port", server.port()}});
 

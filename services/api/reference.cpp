@@ -14,7 +14,7 @@ constexpr std::chrono::seconds oldest_snapshot{5};
 constexpr std::chrono::hours oldest_zones{1};
 
 /// Zones are taken over from the snapshot before while they are recent.
-std::shared_ptr<const Snapshot> read(postgres::Pool& pool, const Snapshot* before) {
+std::shared_ptr<const Snapshot> read(postgres::Pool& pool, const Snapshot* before, bool zones_too) {
     auto snapshot = std::make_shared<Snapshot>();
     // Counted from before the questions, so that the answers are never older than they say.
     snapshot->read_at = Snapshot::Clock::now();
@@ -22,7 +22,7 @@ std::shared_ptr<const Snapshot> read(postgres::Pool& pool, const Snapshot* befor
         snapshot->keys.push_back(live_key(std::move(row), snapshot->read_at));
     snapshot->keys_exist = !snapshot->keys.empty() || postgres::any_api_key(pool);
     snapshot->latest_today = postgres::latest_today(pool);
-    if (before != nullptr && snapshot->read_at - before->zones_read_at < oldest_zones) {
+    if (before != nullptr && !zones_too && snapshot->read_at - before->zones_read_at < oldest_zones) {
         snapshot->zones = before->zones;
         snapshot->zones_read_at = before->zones_read_at;
     } else {
@@ -46,7 +46,7 @@ std::optional<std::string> Zones::canonical(std::string_view name) const {
 
 Reference::Reference(postgres::Pool& pool, runtime::Loops& loops)
     : pool_(pool),
-      snapshot_(read(pool, nullptr)),
+      snapshot_(read(pool, nullptr, true)),
       refresher_("refresh_reference", loops, [this] { return refresh(); },
                  {.first = std::chrono::milliseconds(100), .longest = refresh_interval}) {}
 
@@ -65,7 +65,8 @@ void Reference::note_use(const LiveKey& key) {
 
 /// Only this thread writes `snapshot_`, so it may read it without the lock.
 std::chrono::milliseconds Reference::refresh() {
-    auto snapshot = read(pool_, snapshot_.get());
+    const bool zones_too = zones_forgotten_.exchange(false);
+    auto snapshot = read(pool_, snapshot_.get(), zones_too);
     std::set<std::string> used;
     {
         const std::lock_guard lock(mutex_);

@@ -2,6 +2,7 @@
 // background, so that requests cost no query for it; a revoked key is refused within seconds.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <mutex>
@@ -60,6 +61,9 @@ public:
 
     void note_use(const LiveKey& key);
 
+    /// Zone names are read again with the next refresh. Any thread.
+    void forget_zones() { zones_forgotten_ = true; }
+
 private:
     std::chrono::milliseconds refresh();
 
@@ -67,6 +71,7 @@ private:
     mutable std::mutex mutex_;
     std::shared_ptr<const Snapshot> snapshot_;
     std::set<std::string> used_prefixes_;
+    std::atomic<bool> zones_forgotten_{false};
     runtime::Periodic refresher_;
 };
 

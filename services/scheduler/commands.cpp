@@ -10,6 +10,7 @@
 #include "libcore/postgres/plan_table.hpp"
 #include "libcore/postgres/retention_table.hpp"
 #include "libcore/runtime/health.hpp"
+#include "services/scheduler/zone_command.hpp"
 
 namespace scheduler {
 
@@ -143,6 +144,7 @@ std::vector<runtime::Command> commands(const Settings& settings) {
          "Show the months of the ledger, and which of them retention drops next.",
          {},
          [&](const Arguments&) { return show_partitions(settings); }},
+        replan_zones_command(settings),
         runtime::health_command(settings.ops),
     };
 }

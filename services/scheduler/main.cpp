@@ -19,6 +19,7 @@
 #include "services/scheduler/replanner.hpp"
 #include "services/scheduler/rescuer.hpp"
 #include "services/scheduler/settings.hpp"
+#include "services/scheduler/zone_keeper.hpp"
 
 namespace {
 
@@ -43,6 +44,7 @@ int serve(scheduler::Settings settings) {
         pool, registry,
         {.lease = settings.lease, .lost_after = settings.lost_after, .in_doubt = settings.in_doubt},
         [&] { return dispatcher.queue_is_shallow(); });
+    scheduler::ZoneKeeper zone_keeper(settings.database, registry, stop.token());
     const runtime::Check partitions{
         "partitions", [&] {
             const int ahead = guardian.partitions_ahead();
@@ -63,7 +65,11 @@ int serve(scheduler::Settings settings) {
     runtime::Periodic replanning("replanner", loops, [&] { return replanner.run_once(); });
     runtime::Periodic dispatching("dispatcher", loops, [&] { return dispatcher.run_once(); });
     runtime::Periodic rescuing("rescuer", loops, [&] { return rescuer.run_once(); });
-    const service::PauseWatch pause_watch(pool, pause, loops);
+    runtime::Periodic zones("zone_keeper", loops, [&] { return zone_keeper.run_once(); });
+    const service::PauseWatch pause_watch(pool, pause, loops, {}, [&] {
+        housekeeping_pool.renew();
+        zones.wake();
+    });
     ops.started();
     runtime::log::info("planning, dispatching, rescuing");
 

@@ -25,8 +25,8 @@ std::string server_url() {
     return url;
 }
 
-postgres::Connection administrator() {
-    return postgres::Connection({.url = server_url(), .application_name = "tidings tests"});
+postgres::Connection administrator(const std::string& server) {
+    return postgres::Connection({.url = server, .application_name = "tidings tests"});
 }
 
 /// Other migrations, another template.
@@ -37,7 +37,8 @@ std::string template_name() {
 }
 
 /// Migrates under another name first: a template that has its name is whole, whatever process died meanwhile.
-void ensure_template(postgres::Connection& administrator, const std::string& name) {
+void ensure_template(postgres::Connection& administrator, const std::string& server,
+                     const std::string& name) {
     static constexpr postgres::Statement exists{"database_exists",
                                                 "SELECT FROM pg_database WHERE datname = $1"};
     administrator.execute("SELECT pg_advisory_lock(hashtext('tidings_template'))");
@@ -45,7 +46,7 @@ void ensure_template(postgres::Connection& administrator, const std::string& nam
         const std::string unfinished = name + "_unfinished";
         administrator.execute("DROP DATABASE IF EXISTS " + unfinished + " WITH (FORCE)");
         administrator.execute("CREATE DATABASE " + unfinished);
-        postgres::migrate(with_database(server_url(), unfinished));
+        postgres::migrate(with_database(server, unfinished));
         administrator.execute("ALTER DATABASE " + unfinished + " RENAME TO " + name);
     }
     administrator.execute("SELECT pg_advisory_unlock(hashtext('tidings_template'))");
@@ -70,17 +71,20 @@ std::string through(const std::string& url, int port) {
            "host=127.0.0.1&port=" + std::to_string(port);
 }
 
-TestDatabase::TestDatabase(Content content) : name_(unused_name()), url_(with_database(server_url(), name_)) {
-    postgres::Connection connection = administrator();
+TestDatabase::TestDatabase(Content content) : TestDatabase(server_url(), content) {}
+
+TestDatabase::TestDatabase(const std::string& server, Content content)
+    : server_(server), name_(unused_name()), url_(with_database(server, name_)) {
+    postgres::Connection connection = administrator(server_);
     std::string origin = "template0";
-    if (content == Content::migrated) ensure_template(connection, origin = template_name());
+    if (content == Content::migrated) ensure_template(connection, server_, origin = template_name());
     connection.execute("DROP DATABASE IF EXISTS " + name_ + " WITH (FORCE)");
     connection.execute("CREATE DATABASE " + name_ + " TEMPLATE " + origin);
 }
 
 TestDatabase::~TestDatabase() {
     try {
-        administrator().execute("DROP DATABASE IF EXISTS " + name_ + " WITH (FORCE)");
+        administrator(server_).execute("DROP DATABASE IF EXISTS " + name_ + " WITH (FORCE)");
     } catch (const std::exception& error) {
         std::fprintf(stderr, "%s was left behind: %s\n", name_.c_str(), error.what());
     }

@@ -22,6 +22,8 @@ public:
 
     /// A migrated one is a clone of a template that all test processes share.
     explicit TestDatabase(Content content = Content::migrated);
+    /// On another server, given by a superuser's URL.
+    explicit TestDatabase(const std::string& server, Content content = Content::migrated);
     ~TestDatabase();
     TestDatabase(const TestDatabase&) = delete;
     TestDatabase& operator=(const TestDatabase&) = delete;
@@ -35,6 +37,7 @@ public:
     postgres::Pool pool(int max = 4) const { return postgres::Pool({.connection = settings(), .max = max}); }
 
 private:
+    std::string server_;
     std::string name_;
     std::string url_;
 };

@@ -2,6 +2,7 @@
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "tests/support/eventually.hpp"
@@ -213,4 +214,36 @@ TEST_CASE_METHOD(Fixture, "a pool tells how long borrowers waited and what conne
                                                             {Kind::statement, "echo"},
                                                             {Kind::acquire, "acquire"},
                                                             {Kind::statement, "echo"}});
+}
+
+TEST_CASE_METHOD(Fixture, "a renewed pool lends no connection of before") {
+    Pool pool(settings(3));
+    int resting = 0, lent = 0;
+    {
+        const Lease first = pool.lease();
+        lent = first->backend_pid();
+        resting = pool.lease()->backend_pid();
+        pool.renew();
+        CHECK(pool.state().idle == 0);
+        CHECK(pool.state().total == 1);
+        CHECK(first->run(echo, std::int64_t{7}).front().get<int>(0) == 7);
+    }
+    CHECK(pool.state().total == 0);
+    const int now = pool.lease()->backend_pid();
+    CHECK(now != resting);
+    CHECK(now != lent);
+    CHECK(pool.lease()->backend_pid() == now);
+}
+
+TEST_CASE_METHOD(Fixture, "a renewed pool gives those who wait new connections") {
+    Pool pool(settings(1));
+    std::optional<Lease> lease(pool.lease());
+    const int before = (*lease)->backend_pid();
+    int after = before;
+    std::thread waiting([&] { after = pool.lease()->backend_pid(); });
+    REQUIRE(support::eventually([&] { return pool.state().waiting == 1; }));
+    pool.renew();
+    lease.reset();
+    waiting.join();
+    CHECK(after != before);
 }

@@ -49,8 +49,14 @@ LedgerRow decode(const postgres::Row& row) {
 
 }  // namespace
 
-System::System(Provider kind)
-    : provider({.policy = {.idempotent = kind == Provider::idempotent}}), sql(database.settings()) {
+System::System(Provider kind) : System(kind, nullptr) {}
+
+System::System(const std::string& server) : System(Provider::idempotent, &server) {}
+
+System::System(Provider kind, const std::string* server)
+    : database(server == nullptr ? TestDatabase() : TestDatabase(*server)),
+      provider({.policy = {.idempotent = kind == Provider::idempotent}}),
+      sql(database.settings()) {
     set_clock("2027-03-10T08:00:00Z", 0);
 }
 

@@ -28,6 +28,8 @@ public:
     enum class Provider { naive, idempotent };
 
     explicit System(Provider kind = Provider::idempotent);
+    /// Its database on another server than the others', given by a superuser's URL.
+    explicit System(const std::string& server);
 
     /// Starts a service and waits until it is ready. `more` overrides the drills' fast settings.
     Service start(const std::string& program, const Environment& more = {}) const;
@@ -60,6 +62,8 @@ public:
     postgres::Connection sql;  ///< as superuser
 
 private:
+    System(Provider kind, const std::string* server);
+
     struct ClockRow {
         domain::Instant base;
         domain::Instant started_at;
