@@ -153,7 +153,8 @@ std::vector<OutdatedUnit> outdated_units(Pool& fresh) {
     return outdated;
 }
 
-Replanned replan_outdated(Pool& fresh, const OutdatedUnit& unit, int chunk_size, const GoOn& go_on) {
+Replanned replan_outdated(Pool& fresh, const OutdatedUnit& unit, int chunk_size,
+                          const KeepReplanning& go_on) {
     // 16 bytes a user: all at once, because each chunk would read the index past all that has moved.
     std::vector<domain::Uuid> users;
     for (const Row row :

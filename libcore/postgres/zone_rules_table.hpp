@@ -80,11 +80,11 @@ struct Replanned {
 };
 
 /// Asked between chunks, with what has been done so far: false ends the work there.
-using GoOn = std::function<bool(const Replanned& so_far)>;
+using KeepReplanning = std::function<bool(const Replanned& so_far)>;
 
 /// Brings the users of one unit in line, in chunks that each commit. Interrupted anywhere, what is left is in
 /// `outdated_units` again.
-Replanned replan_outdated(Pool& fresh, const OutdatedUnit& unit, int chunk_size, const GoOn& go_on);
+Replanned replan_outdated(Pool& fresh, const OutdatedUnit& unit, int chunk_size, const KeepReplanning& go_on);
 
 /// The planner looks again at coming days that its types skipped and that may exist now.
 void reopen_skipped_days(Pool& fresh);

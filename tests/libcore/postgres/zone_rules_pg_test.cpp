@@ -51,7 +51,8 @@ public:
     }
 
     Replanned replan(
-        int chunk_size = 1'000, const postgres::GoOn& go_on = [](const Replanned&) { return true; }) const {
+        int chunk_size = 1'000,
+        const postgres::KeepReplanning& go_on = [](const Replanned&) { return true; }) const {
         auto pool = fresh();
         Replanned total;
         for (const auto& unit : postgres::outdated_units(pool)) {
