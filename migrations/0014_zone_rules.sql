@@ -1,5 +1,7 @@
--- min_compatible: 1
--- The rules of the time zones, so that a change of them is noticed, and the messages that were planned by others.
+-- min_compatible: 14
+-- The rules of the time zones, so that a change of them is noticed, and the messages that were planned by others. A
+-- program that makes no new connections then, or that does not compare the versions of message types, would go on sending
+-- by the old rules, and must not work on this schema.
 
 -- The date in a zone. A message may outlive its zone's name: it counts by UTC then.
 CREATE FUNCTION local_date(at timestamptz, zone text) RETURNS date

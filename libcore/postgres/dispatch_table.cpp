@@ -47,7 +47,7 @@ constexpr Statement take_due{"take_due", R"sql(
     )
     SELECT id, delivery_date, attempt, trace, verdict, user_id FROM moved)sql"};
 
-// What is outdated makes room for what is behind it; replanned, it is back at once.
+// What is outdated makes room for what is behind it. Replanned, a first attempt is back at once.
 constexpr auto outdated_wait = std::chrono::seconds(5);
 
 constexpr Statement count_due{"count_due", R"sql(

@@ -24,8 +24,8 @@ constexpr auto lease = 1min;
 constexpr auto look_at_others_every = 30s;
 // No round goes on for so long that it looks like one that hangs.
 constexpr auto longest_round = 60s;
-// A change of one of them waits for the whole chunk: a quarter of a second.
-constexpr int users_per_chunk = 1'000;
+// A transaction short enough that a client who changes one of these users does not notice.
+constexpr int users_per_chunk = 200;
 constexpr std::size_t most_names = 10;
 
 std::string listed(const std::vector<std::string>& names) {
