@@ -11,8 +11,8 @@
 namespace domain {
 
 /// `code` is stable and machine-readable ("unknown_timezone"), `field` is the client's name for the offending
-/// field (empty when the whole input is meant), `text` is for a person and never repeats the value, but for the
-/// name of a placeholder.
+/// field (empty when the whole input is meant), `text` is for a person and never repeats the value, but for
+/// the name of a placeholder.
 struct Error {
     std::string code;
     std::string field;
