@@ -43,7 +43,8 @@ public:
     }
     void changed(const Uuid& id, int version, const model::User& user) {
         const std::lock_guard lock(mutex_);
-        users[id][version] = user;
+        // The first of a version: dates of a type that is going go without another one.
+        users[id].try_emplace(version, user);
         newest_user_[id] = version;
     }
     void claimed(const Claim& claim) {
@@ -430,7 +431,11 @@ std::vector<std::string> wrong_claims(const Record& record) {
         const auto owed = model::owed_on(user->second, claim.key.type, type->second, claim.key.day);
         // One in doubt stays, whatever its user changes.
         const bool right = owed ? owed->instant == claim.instant && owed->rule == claim.rule : claim.in_doubt;
-        if (!right) found.push_back("is not what the rules say: " + describe(claim));
+        if (!right) {
+            found.push_back("is not what the rules say, " +
+                            (owed ? domain::to_string(owed->instant) + " " + owed->rule : "none") + ": " +
+                            describe(claim) + " " + claim.rule);
+        }
     }
     return found;
 }
