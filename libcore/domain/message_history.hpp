@@ -21,7 +21,7 @@ struct AttemptRecord {
 };
 
 /// A time in which nothing, or nothing of the message's type, was to be sent.
-struct Hold {
+struct PauseSpan {
     bool everything = false;  ///< else only the type
     Instant since{};
     std::optional<Instant> until;  ///< nothing: until somebody resumes
@@ -53,7 +53,7 @@ struct MessageHistory {
     std::optional<Instant> everything_paused_until;
     std::vector<AttemptRecord> attempts;  ///< the newest ones, in order
     int earlier_attempts = 0;             ///< recorded ones that are not among them
-    std::vector<Hold> holds;              ///< that touch the time from the message's instant on, in order
+    std::vector<PauseSpan> holds;         ///< that touch the time from the message's instant on, in order
     std::vector<Removal> removals;
 };
 

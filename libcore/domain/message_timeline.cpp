@@ -17,7 +17,7 @@ std::string text_of(const AttemptRecord& attempt) {
     return text + " (" + attempt.outcome + ").";
 }
 
-std::string text_of(const Hold& hold) {
+std::string text_of(const PauseSpan& hold) {
     const std::string what = hold.everything ? "All deliveries were paused" : "Its type was paused";
     const std::string end = hold.until ? ", until " + spoken(*hold.until) : ", until somebody resumed";
     return what + " by " + hold.by + end + (hold.reason.empty() ? "." : ": " + hold.reason);
