@@ -40,7 +40,7 @@ $$;
 CREATE FUNCTION earliest_unplanned() RETURNS date LANGUAGE sql STABLE AS $$
     SELECT least((app_now() AT TIME ZONE 'UTC')::date - 2
                      - (SELECT ceil(extract(epoch FROM max(catch_up)) / 86400)::integer FROM message_types),
-                 (SELECT min(day) FROM first_unplanned))
+                 (SELECT min(day) FROM first_unplanned WHERE is_known_zone(timezone)))
 $$;
 
 -- From there to three months ahead.

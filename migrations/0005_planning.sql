@@ -109,7 +109,7 @@ BEGIN
 
     WITH pending AS MATERIALIZED (
         SELECT m.id, m.delivery_date, m.idempotency_key, m.status, m.in_doubt, m.error_message, m.plan_version,
-               m.type_version, m.scheduled_send_time, m.user_id, m.message_type
+               m.type_version, m.scheduled_send_time, m.civil_rule, m.user_id, m.message_type
         FROM unnest(ids) AS changed(id)
         JOIN message_logs m ON m.user_id = changed.id
         WHERE m.status IN ('SCHEDULED', 'QUEUED', 'RETRYING', 'CANCELLED')
@@ -120,7 +120,7 @@ BEGIN
                coalesce(u.plan_version, p.plan_version) AS new_version, coalesce(u.timezone, '') AS new_timezone,
                coalesce(t.version, p.type_version) AS new_type_version,
                p.plan_version <> u.plan_version OR p.type_version <> t.version AS outdated,
-               o.instant, o.rules,
+               o.instant, o.rules, zone.known,
                CASE
                    WHEN u.id IS NULL OR u.deleted_at IS NOT NULL THEN 'user deleted'
                    WHEN u.opted_out THEN 'opted out'
@@ -132,18 +132,21 @@ BEGIN
         FROM pending p
         LEFT JOIN users u ON u.id = p.user_id
         LEFT JOIN message_types t ON t.name = p.message_type AND t.deleted_at IS NULL
+        -- In a zone that the server no longer knows, what is planned keeps its instant.
+        CROSS JOIN LATERAL (SELECT coalesce(is_known_zone(u.timezone), false) AS known) AS zone
         LEFT JOIN LATERAL (
-            SELECT civil.instant + spread_offset(p.user_id, t.spread) AS instant,
-                   applied_rules(month_day(o.date), p.delivery_date, t.leap_day, civil.rule) AS rules
+            SELECT CASE WHEN zone.known THEN civil.instant + spread_offset(p.user_id, t.spread)
+                        ELSE p.scheduled_send_time END AS instant,
+                   CASE WHEN zone.known THEN applied_rules(month_day(o.date), p.delivery_date, t.leap_day, civil.rule)
+                        ELSE p.civil_rule END AS rules
             FROM occasions_of(u) AS o
-            CROSS JOIN LATERAL civil_time(p.delivery_date, t.send_at, u.timezone, t.gap_rule, t.fold_rule) AS civil
+            CROSS JOIN LATERAL civil_time(p.delivery_date, t.send_at, CASE WHEN zone.known THEN u.timezone ELSE 'UTC' END,
+                                          t.gap_rule, t.fold_rule) AS civil
             WHERE u.deleted_at IS NULL AND NOT u.opted_out AND o.message_type = t.name
               AND falls_on(o.date, o.one_off, p.delivery_date, t.leap_day)
             ORDER BY month_day(o.date) <> month_day(p.delivery_date)
             LIMIT 1
         ) o ON true
-        -- What is planned for a zone that the server no longer knows stays as it is.
-        WHERE u.id IS NULL OR u.deleted_at IS NOT NULL OR u.opted_out OR t.name IS NULL OR is_known_zone(u.timezone)
     ), deleted AS (
         DELETE FROM message_logs m USING compared c
         WHERE m.id = c.id AND m.delivery_date = c.delivery_date
@@ -158,7 +161,7 @@ BEGIN
         UPDATE message_logs m SET
             plan_version = c.new_version,
             type_version = c.new_type_version,
-            timezone = CASE WHEN c.gone IS NULL AND c.instant IS NOT NULL THEN c.new_timezone ELSE m.timezone END,
+            timezone = CASE WHEN c.gone IS NULL AND c.instant IS NOT NULL AND c.known THEN c.new_timezone ELSE m.timezone END,
             civil_rule = CASE WHEN c.gone IS NULL AND c.instant IS NOT NULL THEN c.rules ELSE m.civil_rule END,
             scheduled_send_time = CASE WHEN c.gone IS NULL THEN coalesce(c.instant, m.scheduled_send_time)
                                        ELSE m.scheduled_send_time END,
@@ -471,9 +474,11 @@ BEGIN
 END
 $$;
 
--- Nobody plans by the old rules any longer when the new ones come.
+-- Nobody plans by the old rules any longer when the new ones come. Everybody who comes to plan waits behind this one, so
+-- it does not wait for a long transaction.
 CREATE FUNCTION take_rules() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    PERFORM set_config('lock_timeout', '1s', true);
     PERFORM pg_advisory_xact_lock(hashtextextended('message_types', 0));
     RETURN NULL;
 END
@@ -508,7 +513,7 @@ CREATE TRIGGER message_type_changes
                      paused_until, deleted_at ON message_types
     FOR EACH ROW EXECUTE FUNCTION message_type_changes();
 
--- A deleted type goes in steps, of which this is one: up to `size` of its dates, then the type itself. True at the end.
+-- A deleted type goes in steps, of which this is one: up to `size` of its dates, and with the last the type. True then.
 -- Its messages are to be replanned before, which removes them.
 CREATE FUNCTION remove_type(type text, size integer) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
@@ -516,7 +521,7 @@ BEGIN
         SELECT user_id, date FROM user_occasions WHERE message_type = type LIMIT size
     ) AS part
     WHERE o.message_type = type AND o.user_id = part.user_id AND o.date = part.date;
-    IF FOUND THEN
+    IF EXISTS (SELECT FROM user_occasions WHERE message_type = type) THEN
         RETURN false;
     END IF;
     DELETE FROM message_types WHERE name = type AND deleted_at IS NOT NULL;

@@ -13,6 +13,16 @@ EXCEPTION WHEN invalid_parameter_value THEN
 END
 $$;
 
+-- The same with the time, as it is shown.
+CREATE FUNCTION local_text(at timestamptz, zone text) RETURNS text
+    LANGUAGE plpgsql STABLE STRICT AS $$
+BEGIN
+    RETURN to_char(at AT TIME ZONE zone, 'YYYY-MM-DD"T"HH24:MI:SS');
+EXCEPTION WHEN invalid_parameter_value THEN
+    RETURN to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS');
+END
+$$;
+
 -- PostgreSQL reads a zone once a session: one that began before `changed_at` may go by the rules of before.
 CREATE TABLE zone_generation (
     single boolean PRIMARY KEY DEFAULT true CHECK (single),
@@ -136,10 +146,10 @@ CREATE VIEW outdated_sessions AS
 
 -- Messages whose instant may still move. Those in the queue are found through their batches.
 CREATE VIEW pending_messages AS
-    SELECT id, user_id, message_type, timezone, delivery_date, scheduled_send_time, in_doubt
+    SELECT id, user_id, message_type, type_version, timezone, delivery_date, scheduled_send_time, in_doubt
     FROM message_logs WHERE due_at IS NOT NULL
     UNION ALL
-    SELECT m.id, m.user_id, m.message_type, m.timezone, m.delivery_date, m.scheduled_send_time, m.in_doubt
+    SELECT m.id, m.user_id, m.message_type, m.type_version, m.timezone, m.delivery_date, m.scheduled_send_time, m.in_doubt
     FROM (SELECT DISTINCT hint.id, hint.delivery_date
           FROM dispatches d CROSS JOIN LATERAL unnest(d.ids, d.dates) AS hint(id, delivery_date)) AS hinted
     JOIN message_logs m ON m.id = hinted.id AND m.delivery_date = hinted.delivery_date
@@ -147,7 +157,7 @@ CREATE VIEW pending_messages AS
 
 -- Pending messages that were planned by other rules than the server's present ones, by unit and by the instant they were
 -- planned for, less their spread. `instant` is NULL where the day is skipped now. The conversion is made once for a
--- unit, not once for a message.
+-- unit, not once for a message. What an edit of its type has outdated is the affair of another pass.
 CREATE FUNCTION outdated_units()
     RETURNS TABLE (message_type text, timezone text, delivery_date date, planned_instant timestamptz, instant timestamptz,
                    planned_ahead interval, ahead interval, messages integer)
@@ -157,7 +167,7 @@ CREATE FUNCTION outdated_units()
                CASE WHEN t.spread = '0' THEN p.scheduled_send_time
                     ELSE p.scheduled_send_time - spread_offset(p.user_id, t.spread) END AS planned_instant,
                count(*)::integer AS messages
-        FROM pending_messages p JOIN message_types t ON t.name = p.message_type
+        FROM pending_messages p JOIN message_types t ON t.name = p.message_type AND t.version = p.type_version
         GROUP BY 1, 2, 3, 4, 5
     ), known AS MATERIALIZED (
         SELECT zone FROM (SELECT DISTINCT u.timezone AS zone FROM units u) AS zones WHERE is_known_zone(zone)
@@ -176,16 +186,20 @@ CREATE FUNCTION outdated_units()
 $$;
 
 -- Where a day may have begun to exist that was skipped, the planner looks again.
-CREATE FUNCTION reopen_skipped_days() RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION reopen_skipped_days() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    -- As an edit does: a planner between two days of a zone must not mark the later one as planned.
+    PERFORM pg_advisory_xact_lock(hashtextextended('message_types', 0));
     UPDATE plan_runs r
     SET planned_at = NULL, reopened_at = coalesce(r.reopened_at, app_now()), kept = NULL, after = NULL
     FROM (
         SELECT run.message_type, run.timezone, min(run.delivery_date) AS day
         FROM plan_runs run JOIN message_types t ON t.name = run.message_type
-        WHERE t.gap_rule = 'skip' AND run.rows = 0 AND run.delivery_date >= (app_now() AT TIME ZONE 'UTC')::date - 1
+        WHERE t.gap_rule = 'skip' AND run.delivery_date >= (app_now() AT TIME ZONE 'UTC')::date - 1
           AND is_known_zone(run.timezone)
           AND civil_instant(run.delivery_date, t.send_at, run.timezone, t.gap_rule, t.fold_rule) >= app_now()
         GROUP BY 1, 2
-    ) AS empty
-    WHERE r.message_type = empty.message_type AND r.timezone = empty.timezone AND r.delivery_date >= empty.day
+    ) AS coming
+    WHERE r.message_type = coming.message_type AND r.timezone = coming.timezone AND r.delivery_date >= coming.day;
+END
 $$;

@@ -74,6 +74,9 @@ Result<MessageTypeFields> validated(MessageTypeFields fields, Instant now,
     bound(errors, "spread", fields.spread, milliseconds(0), hours(12));
     if (fields.paused_until && fields.paused_until != before && *fields.paused_until <= now)
         add_once(errors, {"in_the_past", "pausedUntil", "must lie in the future; null ends the pause"});
+    // No message may wait for longer than the longest lateness.
+    if (fields.paused_until && fields.paused_until != before && *fields.paused_until > now + days(60))
+        add_once(errors, {"out_of_range", "pausedUntil", "must not be more than 60 days ahead"});
     if (!errors.empty()) return errors;
     return fields;
 }

@@ -7,7 +7,7 @@
 // Of message_logs AS m, in the order in which read_message expects them.
 #define MESSAGE_COLUMNS                                                                            \
     " m.id, m.user_id, m.message_type, m.delivery_date, m.timezone, "                              \
-    "to_char(m.scheduled_send_time AT TIME ZONE m.timezone, 'YYYY-MM-DD\"T\"HH24:MI:SS'), "        \
+    "local_text(m.scheduled_send_time, m.timezone), "                                              \
     "m.scheduled_send_time, m.due_at, m.status, m.attempt, m.failures, m.in_doubt, m.civil_rule, " \
     "m.message_content, m.actual_send_time, m.api_response_code, m.error_message"
 

@@ -197,6 +197,8 @@ std::optional<domain::Result<domain::MessageType>> change_message_type(Pool& poo
 
 bool delete_message_type(Pool& pool, std::string_view actor, std::string_view name) {
     return transact(pool, [&](Transaction& transaction) {
+        // The row before the rules, as a change takes them.
+        if (transaction.run(lock_statement, name).empty()) return false;
         return !transaction.run(delete_statement, actor, name).empty();
     });
 }

@@ -27,7 +27,6 @@ constexpr Statement select_outdated_users{"outdated_users", R"sql(
     SELECT DISTINCT user_id
     FROM (SELECT user_id FROM message_logs
           WHERE due_at IS NOT NULL AND message_type = $1 AND type_version < $2
-            AND ($4 OR is_known_zone(timezone))
           LIMIT $3) AS waiting)sql"};
 
 constexpr Statement set_replanned{"set_replanned", R"sql(
@@ -99,7 +98,7 @@ std::vector<ChangedType> changed_types(Pool& pool) {
 
 std::vector<domain::Uuid> outdated_users(Pool& pool, const ChangedType& type, int limit) {
     std::vector<domain::Uuid> users;
-    for (const Row row : pool.run(select_outdated_users, type.name, type.version, limit, type.deleted)) {
+    for (const Row row : pool.run(select_outdated_users, type.name, type.version, limit)) {
         users.push_back(row.get<domain::Uuid>(0));
     }
     return users;

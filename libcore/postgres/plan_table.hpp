@@ -49,7 +49,7 @@ std::vector<domain::Uuid> outdated_users(Pool& pool, const ChangedType& type, in
 /// Says that nothing outdated waits any longer; no effect if the type has changed again.
 void note_replanned(Pool& pool, const ChangedType& type);
 
-/// Removes some of a deleted type's dates, or at last the type; true then.
+/// Removes some of a deleted type's dates, and with the last the type; true then.
 bool remove_type(Pool& pool, const std::string& name);
 
 /// Makes the missing monthly partitions up to three months ahead; returns how many.

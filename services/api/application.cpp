@@ -126,7 +126,7 @@ Answer Application::guarded(Visit& visit) {
         log_unavailable(error);
         return unavailable();
     } catch (const postgres::DatabaseError& error) {
-        if (error.connection_lost() || error.timed_out()) {
+        if (error.connection_lost() || error.timed_out() || error.is_lock_timeout()) {
             log_unavailable(error);
             return unavailable();
         }

@@ -34,8 +34,10 @@ Answer explain_day(const Call& call) {
     if (!missing.empty()) return problem_of(std::move(missing));
 
     const auto day = *domain::parse_date(*date);
-    const auto history = postgres::day_history(call.pool, call.id, *type, day);
+    auto history = postgres::day_history(call.pool, call.id, *type, day);
     if (!history) return no_such_user();
+    // They point the way; each may have a long text.
+    for (auto& other : history->others) other.message_content.reset();
     const auto* message = history->message ? &*history->message : nullptr;
     const auto explanation = message != nullptr ? domain::explain(*message) : domain::explain(history->facts);
     return runtime::Reply{

@@ -26,7 +26,6 @@ constexpr std::chrono::minutes just_now{1};
 constexpr std::chrono::hours oldest_cursor{1};
 // A preview holds a connection for seconds; the others are for everybody else.
 constexpr int previews_at_once = 2;
-constexpr std::chrono::milliseconds patience{500};
 
 template <int most>
 std::optional<int> parse_number(std::string_view text) {
@@ -199,7 +198,8 @@ Answer preview_schedule(const Call& call) {
     static std::counting_semaphore<previews_at_once> free_places(previews_at_once);
     auto query = preview_query(call);
     if (!query) return problem_of(query.errors());
-    if (!free_places.try_acquire_for(patience))
+    // Nobody waits here: the threads are few, and one of them must be free to stop everything.
+    if (!free_places.try_acquire())
         return json::Problem{503, "busy", "Other previews are being counted. Please try again."};
     const struct Place {
         ~Place() { free_places.release(); }

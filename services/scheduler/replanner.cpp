@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <span>
+#include <vector>
 
+#include "libcore/postgres/error.hpp"
 #include "libcore/runtime/log.hpp"
 
 namespace scheduler {
@@ -35,7 +37,9 @@ std::chrono::milliseconds Replanner::run_once() {
     const auto types = postgres::changed_types(pool_);
     types_.Set(static_cast<double>(types.size()));
     for (const postgres::ChangedType& type : types) {
-        if (!replan(type, keep_going)) return 0ms;
+        const bool replanned = replan(type, keep_going);
+        if (!keep_going()) return 0ms;
+        if (!replanned) continue;
         if (type.deleted) {
             while (!postgres::remove_type(pool_, type.name)) {
                 if (!keep_going()) return 0ms;
@@ -52,16 +56,33 @@ std::chrono::milliseconds Replanner::run_once() {
 
 template <class KeepGoing>
 bool Replanner::replan(const postgres::ChangedType& type, const KeepGoing& keep_going) {
-    for (;;) {
+    for (std::vector<domain::Uuid> before;;) {
         const auto users = postgres::outdated_users(pool_, type, users_found);
         if (users.empty()) return true;
+        if (users == before) {
+            // Dispatch and claim do not send them either.
+            runtime::log::error("messages cannot be brought in line with their type",
+                                {{"message_type", type.name}, {"users", users.size()}});
+            return false;
+        }
         for (std::span<const domain::Uuid> left = users; !left.empty();) {
             if (!keep_going()) return false;
             const auto some = left.first(std::min(users_replanned, left.size()));
-            postgres::replan(pool_, some);
-            users_.Increment(static_cast<double>(some.size()));
+            replan(some);
             left = left.subspan(some.size());
         }
+        before = users;
+    }
+}
+
+void Replanner::replan(std::span<const domain::Uuid> users) {
+    try {
+        postgres::replan(pool_, users);
+        users_.Increment(static_cast<double>(users.size()));
+    } catch (const postgres::DatabaseError& error) {
+        // The others have been replanned; who is left is found again, and told of then.
+        if (!error.is_data_error()) throw;
+        runtime::log::warn("a user cannot be replanned", {{"reason", error.what()}});
     }
 }
 

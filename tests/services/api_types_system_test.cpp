@@ -135,13 +135,22 @@ TEST_CASE("a taken name is refused and so is the hundred and first type") {
 TEST_CASE("a built-in type can be changed and paused but not deleted") {
     TestDatabase database;
     Api api(database.url());
+    auto connection = database.connection();
+    const auto rows = connection.run({"in_a_month", R"(
+        SELECT to_char(at, form), to_char(at - interval '1 hour', form || '"Z"')
+        FROM (SELECT date_trunc('day', now() AT TIME ZONE 'UTC') + interval '30 days' AS at,
+                     'YYYY-MM-DD"T"HH24:MI:SS' AS form) AS day)"});
+    const auto in_a_month = rows.front().get<std::string>(0);
+    const auto an_hour_before = rows.front().get<std::string>(1);
     for (const auto* name : {"BIRTHDAY", "ANNIVERSARY"}) {
         const auto target = types + "/" + name;
         const auto refused = api.call("DELETE", target);
         CHECK(refused.status == 409);
         CHECK(text_at(refused, "code") == "built_in");
-        CHECK(text_at(api.call("PATCH", target, R"({"pausedUntil": "2999-01-01T00:00:00+01:00"})"),
-                      "pausedUntil") == "2998-12-31T23:00:00Z");
+        CHECK(errors_of(api.call("PATCH", target, R"({"pausedUntil": "2999-01-01T00:00:00Z"})")) ==
+              Members{{"pausedUntil", "out_of_range"}});
+        CHECK(text_at(api.call("PATCH", target, R"({"pausedUntil": ")" + in_a_month + R"(+01:00"})"),
+                      "pausedUntil") == an_hour_before);
         CHECK(null_at(api.call("PATCH", target, R"({"pausedUntil": null})"), "pausedUntil"));
         CHECK(text_at(api.call("PATCH", target, R"({"template": "Hurrah"})"), "template") == "Hurrah");
     }

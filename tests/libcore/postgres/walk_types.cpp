@@ -193,7 +193,7 @@ void Walk::remove_part_of_type(const std::string& name, int size) {
         gone += std::erase_if(user.occasions, [&, id = id](const auto& occasion) {
             return occasion.type == name && !dates.contains({id, occasion.date});
         });
-    expect(removed == (gone == 0) && gone <= static_cast<std::size_t>(size), "dates of a deleted type");
+    expect(removed == dates.empty() && gone <= static_cast<std::size_t>(size), "dates of a deleted type");
     if (removed) model_.remove_type(name);
 }
 
