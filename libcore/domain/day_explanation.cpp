@@ -10,6 +10,11 @@ std::string name_of(const DayFacts& facts) {
     return facts.type + " message";
 }
 
+/// Not told of somebody who is gone.
+std::string zone_of(const DayFacts& facts) {
+    return facts.user_deleted_at ? "the user's time zone" : facts.timezone;
+}
+
 /// The moment that decides what was known in time; for a day that a rule skips, its end in the farthest zone.
 Instant moment_of(const DayFacts& facts) {
     return facts.instant.value_or(std::chrono::sys_days(facts.day) + std::chrono::hours(36));
@@ -51,41 +56,42 @@ bool same_month_and_day(const Date& one, const Date& other) {
     return one.month() == other.month() && one.day() == other.day();
 }
 
+/// Without the year, which for a birthday says how old somebody is.
+std::string day_of(const Date& date) {
+    return to_string(date).substr(std::string_view("2027-").size());
+}
+
 /// Of a date that is not kept on the day.
 Explanation on_another_day(const KeptOccasion& occasion, const DayFacts& facts) {
     Explanation explanation;
-    const auto date = to_string(occasion.date);
+    const auto kept = "The date is kept on " + day_of(occasion.kept_on.value_or(occasion.date));
     const bool begun = occasion.date.year() < facts.day.year();
     if (occasion.one_off) {
-        explanation = {"not_this_day", "The date is " + date + ", and kept on that day only."};
+        explanation = {"not_this_day", kept + ", in one year only."};
     } else if (!begun) {
-        explanation = {"first_year", "The date is " + date +
-                                         "; it is kept from the year after it on, so not in " +
+        explanation = {"first_year", kept + " from the year after it on, so not in " +
                                          std::to_string(static_cast<int>(facts.day.year())) + "."};
     } else if (is_leap_day(occasion.date) && !occasion.kept_on) {
-        explanation = {
-            "skipped_by_rule",
-            "The date is " + date + ", and the type's rule for 29 February skips years without that day."};
+        explanation = {"skipped_by_rule",
+                       kept + ", and the type's rule for 29 February skips years without that day."};
         explanation.with("rule", "leap:" + facts.leap_day);
     } else {
-        explanation = {"not_this_day", "The date is " + date};
-        if (occasion.kept_on) {
-            explanation.text += ", kept on " + to_string(*occasion.kept_on) + " in that year";
-            if (!same_month_and_day(occasion.date, *occasion.kept_on)) {
-                explanation.text += " by the type's rule for 29 February";
-                explanation.with("rule", "leap:" + facts.leap_day);
-            }
+        explanation = {"not_this_day", kept};
+        if (occasion.kept_on && !same_month_and_day(occasion.date, *occasion.kept_on)) {
+            explanation.text += " in that year by the type's rule for 29 February";
+            explanation.with("rule", "leap:" + facts.leap_day);
         }
         explanation.text += ".";
     }
-    explanation.with("occasionDate", occasion.date).with_if("keptOn", occasion.kept_on);
-    return explanation;
+    return explanation.with_if("keptOn", occasion.kept_on);
 }
 
 /// The one that comes nearest is the one that is asked about.
 std::optional<Explanation> not_kept(const DayFacts& facts) {
     const auto kept = [](const KeptOccasion& occasion) { return occasion.kept; };
     if (std::ranges::any_of(facts.occasions, kept)) return std::nullopt;
+    // Of somebody who is gone no date is told.
+    if (facts.user_deleted_at) return Explanation{"not_this_day", "The date was not kept on that day."};
     const auto distance = [&](const KeptOccasion& occasion) {
         const auto in_that_year = occasion.kept_on.value_or(
             occasion.one_off ? occasion.date
@@ -124,26 +130,27 @@ std::optional<Explanation> too_old(const DayFacts& facts) {
 std::optional<Explanation> skipped_by_gap(const DayFacts& facts) {
     if (facts.instant || !facts.zone_known) return std::nullopt;
     return Explanation{"skipped_by_rule",
-                       "The clock in " + facts.timezone +
+                       "The clock in " + zone_of(facts) +
                            " skips the type's time on that day, and its rule for that is to send nothing."}
         .with("rule", "gap:" + facts.gap_rule);
 }
 
 std::optional<Explanation> unknown_zone(const DayFacts& facts) {
     if (facts.zone_known) return std::nullopt;
-    return Explanation{"unknown_timezone", "The database's time zone data does not know " + facts.timezone +
-                                               " any more, so nothing is planned for the user."}
-        .with("timezone", facts.timezone);
+    return Explanation{"unknown_timezone", "The database's time zone data does not know " + zone_of(facts) +
+                                               " any more, so nothing is planned for the user."};
 }
 
 /// A user who is gone gets nothing from then on; before, the rules below hold as for everybody.
-std::optional<Explanation> user_gone(const DayFacts& facts) {
+std::optional<Explanation> user_deleted(const DayFacts& facts) {
+    if (!facts.user_deleted_at || *facts.user_deleted_at > moment_of(facts)) return std::nullopt;
+    return Explanation{"deleted",
+                       "The user was deleted at " + spoken(*facts.user_deleted_at) + ", before its time."}
+        .with("deletedAt", *facts.user_deleted_at);
+}
+
+std::optional<Explanation> user_opted_out(const DayFacts& facts) {
     const auto moment = moment_of(facts);
-    if (facts.user_deleted_at && *facts.user_deleted_at <= moment) {
-        return Explanation{"deleted",
-                           "The user was deleted at " + spoken(*facts.user_deleted_at) + ", before its time."}
-            .with("deletedAt", *facts.user_deleted_at);
-    }
     if (facts.opted_out && (facts.user_changed_at <= moment || !is_past(facts))) {
         return Explanation{"opted_out",
                            "The user has opted out, at " + spoken(facts.user_changed_at) + " or before."}
@@ -172,6 +179,13 @@ std::optional<Explanation> user_known_late(const DayFacts& facts) {
     else if (facts.opted_out)
         explanation.say("The user has opted out by now.");
     return explanation;
+}
+
+/// Years before the user was added say nothing of the dates: the first that keeps one would tell its year.
+std::optional<Explanation> before_the_user(const DayFacts& facts) {
+    const std::chrono::year_month_day added = std::chrono::floor<std::chrono::days>(facts.user_created_at);
+    if (facts.user_created_at <= moment_of(facts) || facts.day.year() >= added.year()) return std::nullopt;
+    return user_known_late(facts);
 }
 
 bool is_next_to_plan(const DayFacts& facts) {
@@ -207,7 +221,7 @@ std::optional<Explanation> to_be_planned(const DayFacts& facts) {
                        "It should be in the ledger since " + spoken(reach) +
                            ", 26 hours ahead, unless PLAN_HORIZON is shorter: the planner is behind, or "
                            "cannot plan this day. The first day not planned for " +
-                           facts.type + " in " + facts.timezone + " is " + to_string(*facts.first_unplanned) +
+                           facts.type + " in " + zone_of(facts) + " is " + to_string(*facts.first_unplanned) +
                            "."};
         if (is_past(facts))
             explanation.say("Its time has passed; it is planned and sent late once the planner works.");
@@ -227,8 +241,9 @@ Explanation unexplained(const DayFacts& facts) {
 Explanation reason(const DayFacts& facts) {
     using Reason = std::optional<Explanation> (*)(const DayFacts&);
     // Whoever keeps no such date is not helped by hearing that he was also added late.
-    for (const Reason one : {too_old, without_type, without_occasion, not_kept, unknown_zone, skipped_by_gap,
-                             user_gone, user_known_late, type_known_late, to_be_planned})
+    for (const Reason one :
+         {too_old, without_type, user_deleted, before_the_user, without_occasion, not_kept, unknown_zone,
+          skipped_by_gap, user_opted_out, user_known_late, type_known_late, to_be_planned})
         if (auto found = one(facts)) return std::move(*found);
     return unexplained(facts);
 }
@@ -253,6 +268,8 @@ Explanation explain(const DayFacts& facts) {
         why.say("One that was planned before was removed at " + spoken(facts.removal->at) + ".")
             .with("removedAt", facts.removal->at);
     }
+    // Of somebody who is gone no time zone is told, nor an instant that would tell it.
+    if (facts.user_deleted_at) return why;
     if (!by_dates) why.with_if("scheduledSendTime", facts.instant);
     why.with("timezone", facts.timezone);
     return why;

@@ -62,10 +62,10 @@ TEST_CASE("every reason for having no message has its explanation") {
     row("no_such_type", kept_day(), "no message type BIRTHDAY").type_exists = false;
     row("type_deleted", kept_day(), "was deleted at 2027-03-01T08:00:00Z").type_deleted_at = nine - 1h;
     row("no_such_occasion", kept_day(), "no date of the type BIRTHDAY").occasions.clear();
-    row("not_this_day", keeping({1990y / 5 / 7, false, false, 2027y / 5 / 7}), "kept on 2027-05-07");
+    row("not_this_day", keeping({1990y / 5 / 7, false, false, 2027y / 5 / 7}), "kept on 05-07.");
     row("not_this_day", keeping({1992y / 2 / 29, false, false, 2027y / 2 / 28}),
-        "kept on 2027-02-28 in that year by the type's rule for 29 February");
-    row("not_this_day", keeping({2026y / 5 / 7, true, false, {}}), "on that day only");
+        "kept on 02-28 in that year by the type's rule for 29 February");
+    row("not_this_day", keeping({2026y / 5 / 7, true, false, {}}), "kept on 05-07, in one year only");
     row("first_year", keeping({2027y / 3 / 1, false, false, {}}),
         "from the year after it on, so not in 2027");
     row("first_year", keeping({2030y / 5 / 7, false, false, {}}),
@@ -104,7 +104,7 @@ TEST_CASE("every reason for having no message has its explanation") {
     }
     row("removed", keeping({1990y / 5 / 7, false, false, 2027y / 5 / 7}),
         "removed at 2027-03-01T06:00:00Z, when the user or the type changed. As things stand: The date is "
-        "1990-05-07")
+        "kept on 05-07")
         .removal = Removal{nine - 3h, nine};
     row("too_old_to_know", kept_day(), "keeps nothing of that month").month_is_kept = false;
     row("unexplained", kept_day(), "This should not happen");
@@ -118,6 +118,60 @@ TEST_CASE("every reason for having no message has its explanation") {
         codes.insert(code);
     }
     CHECK(codes.size() == 16);
+}
+
+TEST_CASE("no explanation tells the year of a date, and of somebody who is gone neither date nor time zone") {
+    const auto occasion = GENERATE(values<KeptOccasion>({
+        {1990y / 5 / 7, false, false, 2027y / 5 / 7},
+        {1992y / 2 / 29, false, false, 2027y / 2 / 28},
+        {1992y / 2 / 29, false, false, {}},
+        {2028y / 5 / 7, false, false, {}},
+        {2029y / 5 / 7, true, false, {}},
+    }));
+    auto facts = keeping(occasion);
+    const auto tells = [&](const std::string& words) {
+        const auto explanation = explain(facts);
+        CAPTURE(explanation.text);
+        bool told = says(explanation, words);
+        for (const auto& [name, value] : explanation.facts) {
+            if (const auto* date = std::get_if<Date>(&value))
+                told = told || to_string(*date).find(words) != std::string::npos;
+            if (const auto* text = std::get_if<std::string>(&value))
+                told = told || text->find(words) != std::string::npos;
+        }
+        return told;
+    };
+    const auto year = std::to_string(static_cast<int>(occasion.date.year()));
+    const auto day_of_year = to_string(occasion.kept_on.value_or(occasion.date)).substr(4);
+    CHECK_FALSE(tells(year));
+    CHECK(tells(day_of_year.substr(1)));
+    CHECK(tells("Europe/Berlin"));
+
+    facts.user_deleted_at = facts.user_changed_at = nine + 1h;
+    CHECK(explain(facts).code == "not_this_day");
+    CHECK_FALSE(tells(day_of_year));
+    CHECK_FALSE(tells("Europe/Berlin"));
+    CHECK_FALSE(fact(explain(facts), "scheduledSendTime"));
+    facts.instant.reset();
+    facts.user_deleted_at = facts.user_changed_at = nine + 30h;
+    facts.occasions.front().kept = true;
+    CHECK(explain(facts).code == "skipped_by_rule");
+    CHECK_FALSE(tells("Europe/Berlin"));
+    facts.user_deleted_at = nine - 1h;
+    facts.occasions.front().kept = false;
+    CHECK(explain(facts).code == "deleted");
+    facts.user_created_at = nine + 400 * 24h;
+    facts.user_deleted_at.reset();
+    CHECK(explain(facts).code == "not_known_in_time");
+}
+
+TEST_CASE("no fact of a day comes twice") {
+    auto facts = kept_day();
+    facts.zone_known = false;
+    facts.instant.reset();
+    std::set<std::string> names;
+    for (const auto& one : explain(facts).facts) CHECK(names.insert(one.name).second);
+    CHECK(names.contains("timezone"));
 }
 
 TEST_CASE("what changed after a past day is said to be unknown for it") {
