@@ -55,6 +55,7 @@ constexpr Statement select_removals{"message_removals", R"sql(
     ORDER BY id DESC
     LIMIT 5)sql"};
 
+// A condition of the join would not keep a function beside it from being asked about an unknown zone.
 constexpr Statement select_day{"day_facts", R"sql(
     SELECT app_now(), u.timezone, is_known_zone(u.timezone), u.opted_out, u.created_at, u.plan_changed_at, u.deleted_at,
            t.name IS NOT NULL, t.created_at, t.rules_changed_at, t.deleted_at, coalesce(t.leap_day, ''),
@@ -66,9 +67,10 @@ constexpr Statement select_day{"day_facts", R"sql(
     LEFT JOIN message_types t ON t.name = $2
     LEFT JOIN LATERAL (
         SELECT civil.instant + spread_offset(u.id, t.spread) AS instant,
-               ($3::date + t.send_at) AT TIME ZONE u.timezone - interval '26 hours' AS planned_from
-        FROM civil_time($3::date, t.send_at, u.timezone, t.gap_rule, t.fold_rule) AS civil
-    ) AS sending ON t.name IS NOT NULL AND is_known_zone(u.timezone)
+               ($3::date + t.send_at) AT TIME ZONE known.zone - interval '26 hours' AS planned_from
+        FROM (SELECT CASE WHEN is_known_zone(u.timezone) THEN u.timezone END AS zone) AS known,
+             civil_time($3::date, t.send_at, known.zone, t.gap_rule, t.fold_rule) AS civil
+    ) AS sending ON t.name IS NOT NULL
     LEFT JOIN first_unplanned f ON f.message_type = $2 AND f.timezone = u.timezone
     WHERE u.id = $1)sql"};
 

@@ -24,8 +24,8 @@ constexpr Statement look_statement{"occasion_look", R"sql(
            (SELECT count(*) FROM user_occasions o WHERE o.user_id = u.id)
     FROM users u
     LEFT JOIN message_types t ON t.name = $2 AND t.deleted_at IS NULL
-    LEFT JOIN LATERAL civil_time($3, t.send_at, u.timezone, t.gap_rule, t.fold_rule) AS civil
-        ON is_known_zone(u.timezone)
+    LEFT JOIN LATERAL civil_time($3, t.send_at, CASE WHEN is_known_zone(u.timezone) THEN u.timezone END,
+                                 t.gap_rule, t.fold_rule) AS civil ON true
     WHERE u.id = $1)sql"};
 
 constexpr Statement insert_statement{"occasion_insert", R"sql(
