@@ -37,6 +37,24 @@ void tell_answer(Explanation& explanation, const MessageHistory& history) {
         .with_if("responseBody", history.response_body);
 }
 
+/// A change in this time may have moved it to an instant that had passed.
+bool is_within(const std::optional<Instant>& change, Instant after, Instant end) {
+    return change && *change > after && *change <= end;
+}
+
+/// How long anything was paused; pauses that overlap count once.
+microseconds time_paused(const std::vector<PauseSpan>& in_order, Instant from, Instant end) {
+    microseconds held{};
+    for (const auto& hold : in_order) {
+        from = std::max(from, hold.since);
+        const auto until = std::min(hold.until.value_or(end), end);
+        if (until <= from) continue;
+        held += until - from;
+        from = until;
+    }
+    return held;
+}
+
 /// What is known to have held it up between its time and `end`; says so when nothing is.
 void tell_causes(Explanation& explanation, const MessageHistory& history, Instant end) {
     const auto& message = history.message;
@@ -45,21 +63,30 @@ void tell_causes(Explanation& explanation, const MessageHistory& history, Instan
         explanation.say(sentence);
         known = true;
     };
-    if (history.planned_at > message.scheduled_send_time) {
+    bool moved = false;
+    const auto tell_change = [&](const char* who, const char* fact, const std::optional<Instant>& at) {
+        if (!is_within(at, message.scheduled_send_time, end)) return;
+        say(std::string(who) + " changed at " + spoken(*at) +
+            ", after this time: that moved it here, unless it was waiting already.");
+        explanation.with(fact, *at);
+        moved = true;
+    };
+    tell_change("The user was", "userChangedAt", history.user_changed_at);
+    tell_change("The type's rules were", "typeRulesChangedAt", history.type_rules_changed_at);
+    if (!moved && history.planned_at > message.scheduled_send_time) {
         say("It was planned only at " + spoken(history.planned_at) +
             ", after its time: the planner was behind.");
         explanation.with("plannedAt", history.planned_at);
     }
-    microseconds held{};
     for (const auto& hold : history.holds) {
         const auto from = std::max(hold.since, message.scheduled_send_time);
         const auto until = std::min(hold.until.value_or(end), end);
         if (until <= from) continue;
-        held += until - from;
         say(std::string(hold.everything ? "All deliveries were" : "Its type was") + " paused by " + hold.by +
             " from " + spoken(hold.since) + " to " + spoken(until) +
             (hold.reason.empty() ? "." : " (" + hold.reason + ")."));
     }
+    const auto held = time_paused(history.holds, message.scheduled_send_time, end);
     if (held > microseconds::zero()) explanation.with("pausedSeconds", count_of(held));
     const int recorded = static_cast<int>(history.attempts.size()) + history.earlier_attempts;
     const int unsuccessful =
@@ -74,9 +101,9 @@ void tell_causes(Explanation& explanation, const MessageHistory& history, Instan
     }
     if (!known)
         explanation.say(
-            "The ledger records no cause: no pause, failed attempt or late planning. Programs that were down "
-            "or "
-            "could not keep up leave no trace in it.");
+            "The ledger records no cause: no pause, change, failed attempt or late planning. Programs that "
+            "were "
+            "down or could not keep up leave no trace in it.");
 }
 
 bool is_too_late(const MessageHistory& history) {
@@ -175,18 +202,18 @@ Explanation due_now(const MessageHistory& history) {
 
 Explanation waiting(const MessageHistory& history) {
     const auto& message = history.message;
-    if (message.scheduled_send_time > history.now) return not_due(history);
-    if (history.everything_paused) return paused(history);
-    const bool due = !message.due_at || *message.due_at <= history.now;
-    // Postponed to the end of the pause, or about to be.
-    if (type_is_paused(history) && (due || *message.due_at == *history.type_paused_until))
-        return paused(history);
     if (history.outdated) {
         return begin(
             history, "waiting_replan",
             "It was planned for the person or the type as they were before a change. It is brought in "
             "line with them, within seconds, and never sent as it is.");
     }
+    if (message.scheduled_send_time > history.now) return not_due(history);
+    if (history.everything_paused) return paused(history);
+    const bool due = !message.due_at || *message.due_at <= history.now;
+    // Postponed to the end of the pause, or about to be.
+    if (type_is_paused(history) && (due || *message.due_at == *history.type_paused_until))
+        return paused(history);
     if (due) return due_now(history);
     if (message.status == Status::retrying) return waiting_again(history);
     return begin(history, "waiting", "It waits until " + spoken(*message.due_at) + ".")

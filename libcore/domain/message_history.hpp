@@ -51,9 +51,11 @@ struct MessageHistory {
     std::optional<Instant> type_paused_until;
     bool everything_paused = false;
     std::optional<Instant> everything_paused_until;
-    std::vector<AttemptRecord> attempts;  ///< the newest ones, in order
-    int earlier_attempts = 0;             ///< recorded ones that are not among them
-    std::vector<PauseSpan> holds;         ///< that touch the time from the message's instant on, in order
+    std::optional<Instant> user_changed_at;        ///< the last change that may move a message
+    std::optional<Instant> type_rules_changed_at;  ///< likewise; nothing: the type is gone
+    std::vector<AttemptRecord> attempts;           ///< the newest ones, in order
+    int earlier_attempts = 0;                      ///< recorded ones that are not among them
+    std::vector<PauseSpan> holds;  ///< that touch the time from the message's instant on, in order
     std::vector<Removal> removals;
 };
 

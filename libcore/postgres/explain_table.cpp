@@ -20,9 +20,11 @@ constexpr const char* one_snapshot =
 constexpr Statement select_history{"message_history", "SELECT" MESSAGE_COLUMNS R"sql(,
            app_now(), m.created_at, m.updated_at, m.attention_at, ledger_time(m.lease_until), m.rescues,
            m.api_response_body,
-           coalesce(local_date(m.actual_send_time, m.timezone) > m.delivery_date, false),
-           coalesce(u.plan_version <> m.plan_version OR t.version <> m.type_version, false),
-           elapsed(t.max_lateness), t.paused_until, p.since IS NOT NULL, p.until
+           coalesce(local_date(m.actual_send_time, CASE WHEN is_known_zone(m.timezone) THEN m.timezone END)
+                    > m.delivery_date, false),
+           t.version IS DISTINCT FROM m.type_version OR coalesce(u.plan_version <> m.plan_version, false),
+           elapsed(t.max_lateness), t.paused_until, p.since IS NOT NULL, p.until,
+           u.plan_changed_at, t.rules_changed_at
     FROM message_logs m
     LEFT JOIN message_types t ON t.name = m.message_type AND t.deleted_at IS NULL
     LEFT JOIN users u ON u.id = m.user_id
@@ -107,6 +109,8 @@ domain::MessageHistory read_history(const Row& row) {
             .type_paused_until = row.get<std::optional<Instant>>(next + 10),
             .everything_paused = row.get<bool>(next + 11),
             .everything_paused_until = row.get<std::optional<Instant>>(next + 12),
+            .user_changed_at = row.get<std::optional<Instant>>(next + 13),
+            .type_rules_changed_at = row.get<std::optional<Instant>>(next + 14),
             .attempts = {},
             .holds = {},
             .removals = {}};

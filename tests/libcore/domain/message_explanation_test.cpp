@@ -108,6 +108,10 @@ TEST_CASE("every state of a message has its explanation") {
     row("waiting_paused", waiting(nine), "after 2027-03-03T09:00:00Z it is MISSED").type_paused_until =
         nine + 72h;
     row("waiting_replan", waiting(nine), "before a change").outdated = true;
+    {
+        auto& outdated = row("waiting_replan", waiting(nine), "before a change");
+        outdated.outdated = outdated.everything_paused = true;
+    }
     row("waiting_dispatch", waiting(nine), "due since 2027-03-01T09:00:00Z");
     row("waiting_dispatch", waiting(nine), "is MISSED as soon as").now = nine + 48h + 1us;
     {
@@ -174,12 +178,34 @@ TEST_CASE("a lateness names what the ledger knows of its causes, and else that i
         "All deliveries were paused by ops from 2027-03-01T08:00:00Z to 2027-03-01T11:00:00Z (wrong text)."));
     CHECK(fact(paused, "pausedSeconds") == FactValue(std::int64_t{2 * 3600}));
 
+    late.holds.push_back(
+        {.everything = false, .since = nine + 1h, .until = nine + 3h, .by = "ops", .reason = ""});
+    late.holds.push_back(
+        {.everything = true, .since = nine + 4h, .until = nine + 9h, .by = "ops", .reason = ""});
+    CHECK(fact(explain(late), "pausedSeconds") == FactValue(std::int64_t{(3 + 1) * 3600}));
+
     late.holds = {{.everything = false, .since = nine + 6h, .until = nine + 7h, .by = "ops", .reason = ""}};
     CHECK(says(explain(late), "no cause"));
 
     late.holds.clear();
     late.planned_at = nine + 4h;
     CHECK(says(explain(late), "planned only at 2027-03-01T13:00:00Z"));
+
+    late.user_changed_at = nine + 4h;
+    late.type_rules_changed_at = nine;
+    CHECK(
+        says(explain(late), "The user was changed at 2027-03-01T13:00:00Z, after this time: that moved it"));
+    CHECK_FALSE(says(explain(late), "The type"));
+    CHECK_FALSE(says(explain(late), "planner was behind"));
+    CHECK(fact(explain(late), "userChangedAt") == FactValue(nine + 4h));
+    late.planned_at = nine - 26h;
+    late.user_changed_at = nine + 6h;
+    late.type_rules_changed_at = nine + 3h;
+    CHECK(says(explain(late), "The type's rules were changed at 2027-03-01T12:00:00Z"));
+    CHECK_FALSE(says(explain(late), "no cause"));
+    CHECK_FALSE(says(explain(late), "The user was changed"));
+    late.type_rules_changed_at.reset();
+    CHECK(says(explain(late), "no cause"));
 
     late.planned_at = nine - 26h;
     late.message.attempt = 3;

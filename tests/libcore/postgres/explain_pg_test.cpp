@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "libcore/postgres/occasions_table.hpp"
 #include "libcore/postgres/pause_table.hpp"
 #include "libcore/postgres/record_table.hpp"
 #include "tests/libcore/postgres/ledger.hpp"
@@ -112,20 +113,81 @@ TEST_CASE("an end is explained by what the provider answered") {
     if (row.code == "failed") CHECK(fact<std::string>(why, "responseBody") == "said");
 }
 
-TEST_CASE("what was missed names the pauses that are in the audit log") {
+TEST_CASE("a message waits while deliveries are paused") {
     Explained ledger(nine - 1h);
     const auto user = ledger.people_due(1).front();
     REQUIRE(postgres::pause_deliveries(ledger.pool, "ops", "wrong text", {}));
     CHECK(fact<std::string>(ledger.why(user), "paused") == "everything");
     ledger.set_clock(nine);
     CHECK(ledger.why(user).code == "waiting_paused");
-    ledger.set_clock(nine + 49h);
+    ledger.set_clock(nine + 1h);
     REQUIRE(postgres::resume_deliveries(ledger.pool, "ops", {}));
+    CHECK(ledger.why(user).code == "waiting_dispatch");
+}
+
+TEST_CASE("what was missed names the pauses that are in the audit log") {
+    Explained ledger(nine - 1h);
+    const auto user = ledger.people_due(1).front();
+    // On a clock that runs: the audit log goes by real time, and all of it is one instant of a clock that
+    // stands.
+    ledger.set_clock(nine + 49h, 1);
+    ledger.execute(
+        "INSERT INTO audit_log (at, actor, action, subject, detail) "
+        "SELECT started_at - ago, actor, action, 'deliveries', detail FROM app_clock, (VALUES "
+        "(interval '50 hours', 'ops', 'deliveries paused', jsonb '{\"reason\": \"wrong text\"}'), "
+        "(interval '1 hour', 'lead', 'deliveries resumed', '{}')) AS words (ago, actor, action, detail)");
     CHECK(ledger.dispatch().empty());
     const auto why = ledger.why(user);
     CAPTURE(why.text);
     CHECK(why.code == "missed");
-    CHECK(fact<std::int64_t>(why, "lateBySeconds") == 49 * 3600);
+    CHECK(fact<std::int64_t>(why, "pausedSeconds") == 48 * 3600);
+    CHECK(why.text.find("All deliveries were paused by ops from 2027-02-27T08:00:00Z to 2027-03-01T09:00:00Z "
+                        "(wrong text).") != std::string::npos);
+    CHECK(events(ledger.history(user)) == Names{"planned", "deliveries_paused", "due", "missed"});
+}
+
+TEST_CASE("what a change moved into the past is late by that change") {
+    Explained ledger(nine - 1h);
+    const auto user = ledger.add(Ledger::born(1990y / 2 / 27, "America/New_York"));
+    const auto other = ledger.people_due(1).front();
+    ledger.set_clock(nine - 30min);
+    ledger.execute("UPDATE message_types SET send_at = '08:15'");
+    ledger.finish_type_changes();
+    ledger.set_clock(nine);
+    ledger.change(user, [](auto& fields) { fields.timezone = "UTC"; });
+    ledger.end_with({.ending = domain::Ending::sent});
+
+    const auto moved = ledger.why(user);
+    CAPTURE(moved.text);
+    CHECK(moved.code == "sent_late");
+    CHECK(fact<domain::Instant>(moved, "userChangedAt") == nine);
+    const auto edited = ledger.why(other);
+    CAPTURE(edited.text);
+    CHECK(edited.code == "sent_late");
+    CHECK_FALSE(fact<domain::Instant>(edited, "userChangedAt"));
+    CHECK(fact<domain::Instant>(edited, "typeRulesChangedAt") == nine - 30min);
+}
+
+TEST_CASE("a time zone that the server does not know is a reason, and keeps nobody from asking") {
+    Explained ledger(nine);
+    const auto user = ledger.people_due(1).front();
+    ledger.end_with({.ending = domain::Ending::sent});
+    ledger.execute(
+        "ALTER TABLE users DISABLE TRIGGER USER; UPDATE users SET timezone = 'Atlantis/Capital'; "
+        "ALTER TABLE users ENABLE TRIGGER USER");
+    CHECK(ledger.code(user, 2028y / 2 / 27) == "unknown_timezone");
+    CHECK(ledger.code(user, 2028y / 2 / 28) == "not_this_day");
+    CHECK(ledger.why(user).code == "sent");
+    ledger.execute("INSERT INTO message_types (name, template) VALUES ('NAME_DAY', 'Hey')");
+    const auto added = postgres::insert_occasion(
+        ledger.pool, user, {.message_type = "NAME_DAY", .date = 2027y / 2 / 28, .one_off = true},
+        [](const domain::OccasionFacts& facts) -> domain::Result<domain::Occasion> {
+            CHECK(facts.type_exists);
+            CHECK_FALSE(facts.passed);
+            return domain::Occasion{"NAME_DAY", 2027y / 2 / 28, true};
+        });
+    CHECK((added && *added));
+    CHECK(ledger.day(user, 2027y / 2 / 28, "NAME_DAY").code == "unknown_timezone");
 }
 
 TEST_CASE("a pause is a time with an end, as far as the audit log knows") {
@@ -180,6 +242,15 @@ TEST_CASE("a message planned for a user or type of before is said to be replanne
     const auto user = ledger.people_due(1).front();
     ledger.execute(user_changed ? "UPDATE message_logs SET plan_version = plan_version - 1"
                                 : "UPDATE message_logs SET type_version = type_version - 1");
+    CHECK(ledger.why(user).code == "waiting_replan");
+    REQUIRE(postgres::pause_deliveries(ledger.pool, "ops", "wrong text", {}));
+    CHECK(ledger.why(user).code == "waiting_replan");
+}
+
+TEST_CASE("a message of a type that is being deleted is said to be outdated") {
+    Explained ledger(nine);
+    const auto user = ledger.people_due(1).front();
+    ledger.execute("UPDATE message_types SET deleted_at = app_now()");
     CHECK(ledger.why(user).code == "waiting_replan");
 }
 
@@ -269,8 +340,12 @@ TEST_CASE("a user's day without a message has its reason") {
         CHECK(ledger.code(user) == "opted_out");
         postgres::delete_user(ledger.pool, user);
         CHECK(ledger.code(user) == "deleted");
-        CHECK(fact<domain::Instant>(ledger.day(user, 2027y / 2 / 27), "deletedAt") ==
-              at(2027y / 2 / 21, 12h));
+        const auto gone = ledger.day(user, 2027y / 2 / 27);
+        CHECK(fact<domain::Instant>(gone, "deletedAt") == at(2027y / 2 / 21, 12h));
+        CHECK_FALSE(fact<std::string>(gone, "timezone"));
+        const auto before = ledger.day(user, 2027y / 2 / 20);
+        CHECK(before.code == "not_this_day");
+        CHECK_FALSE(fact<domain::Date>(before, "keptOn"));
     }
     SECTION("the type was made or changed too late, or is gone") {
         ledger.execute(
