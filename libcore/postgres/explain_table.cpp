@@ -20,8 +20,7 @@ constexpr const char* one_snapshot =
 constexpr Statement select_history{"message_history", "SELECT" MESSAGE_COLUMNS R"sql(,
            app_now(), m.created_at, m.updated_at, m.attention_at, ledger_time(m.lease_until), m.rescues,
            m.api_response_body,
-           coalesce(local_date(m.actual_send_time, CASE WHEN is_known_zone(m.timezone) THEN m.timezone END)
-                    > m.delivery_date, false),
+           coalesce(local_date(m.actual_send_time, m.timezone) > m.delivery_date, false),
            t.version IS DISTINCT FROM m.type_version OR coalesce(u.plan_version <> m.plan_version, false),
            elapsed(t.max_lateness), t.paused_until, p.since IS NOT NULL, p.until,
            u.plan_changed_at, t.rules_changed_at

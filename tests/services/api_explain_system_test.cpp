@@ -64,6 +64,7 @@ TEST_CASE("any day of a user is explained, also of one that was deleted") {
     CHECK(json::parse(today.body)->find("message")->find("id") != nullptr);
     const auto other = ask("type=BIRTHDAY&date=2027-03-02");
     CHECK(reason(other) == "not_this_day");
+    CHECK(other.body.find("1990") == std::string::npos);
     CHECK(null_at(other, "message"));
     CHECK(json::parse(other.body)->find("otherMessages")->array()->size() == 1);
     CHECK(reason(ask("type=ANNIVERSARY&date=2027-03-01")) == "no_such_occasion");
