@@ -83,6 +83,10 @@ int post_user(const Service& api, const std::string& email) {
     return support::HttpClient(api.port()).request("POST", "/api/v1/users", body, json).status;
 }
 
+int status_of(const Service& api, const std::string& path) {
+    return support::HttpClient(api.port()).request("GET", path).status;
+}
+
 }  // namespace
 
 TEST_CASE_METHOD(Drill,
@@ -198,6 +202,15 @@ TEST_CASE_METHOD(Drill, "a zone that an update drops stops nobody else, and its 
     REQUIRE(system.sent(3));
     system.set_clock("2027-03-12T07:00:00Z", 0);
     REQUIRE(system.sent(6));
+    // And can be looked at.
+    for (const auto row :
+         system.sql.run({"people", "SELECT id::text FROM users WHERE timezone = 'Test/Moved'"})) {
+        const auto path = "/api/v1/users/" + row.get<std::string>(0);
+        CHECK(status_of(api, path + "/messages") == 200);
+        CHECK(status_of(api, path + "/schedule") == 200);
+        CHECK(status_of(api, path + "/explanation?type=BIRTHDAY&date=2027-03-11") == 200);
+    }
+    CHECK(status_of(api, "/api/v1/schedule/preview") == 200);
     // Who moves away from the zone is planned again.
     system.sql.execute("UPDATE users SET timezone = 'Test/Same' WHERE birthday_date = '1990-03-13'");
     system.set_clock("2027-03-13T07:00:00Z", 0);
