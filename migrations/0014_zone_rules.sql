@@ -171,13 +171,15 @@ CREATE FUNCTION outdated_units()
         GROUP BY 1, 2, 3, 4, 5
     ), known AS MATERIALIZED (
         SELECT zone FROM (SELECT DISTINCT u.timezone AS zone FROM units u) AS zones WHERE is_known_zone(zone)
+    ), judged AS MATERIALIZED (
+        -- Before the conversion, which fails on the others, whatever the order of the joins.
+        SELECT u.* FROM units u JOIN known ON known.zone = u.timezone
     )
     SELECT u.message_type, u.timezone, u.delivery_date, u.planned_instant, civil.instant,
            u.delivery_date + t.send_at - (u.planned_instant AT TIME ZONE 'UTC'),
            u.delivery_date + t.send_at - (civil.instant AT TIME ZONE 'UTC'),
            sum(u.messages)::integer
-    FROM units u
-    JOIN known ON known.zone = u.timezone
+    FROM judged u
     JOIN message_types t ON t.name = u.message_type
     CROSS JOIN LATERAL civil_time(u.delivery_date, t.send_at, u.timezone, t.gap_rule, t.fold_rule) AS civil
     WHERE u.planned_instant IS DISTINCT FROM civil.instant AND NOT (civil.instant IS NULL AND u.in_doubt)
@@ -196,8 +198,8 @@ BEGIN
         SELECT run.message_type, run.timezone, min(run.delivery_date) AS day
         FROM plan_runs run JOIN message_types t ON t.name = run.message_type
         WHERE t.gap_rule = 'skip' AND run.delivery_date >= (app_now() AT TIME ZONE 'UTC')::date - 1
-          AND is_known_zone(run.timezone)
-          AND civil_instant(run.delivery_date, t.send_at, run.timezone, t.gap_rule, t.fold_rule) >= app_now()
+          AND civil_instant(run.delivery_date, t.send_at, CASE WHEN is_known_zone(run.timezone) THEN run.timezone END,
+                            t.gap_rule, t.fold_rule) >= app_now()
         GROUP BY 1, 2
     ) AS coming
     WHERE r.message_type = coming.message_type AND r.timezone = coming.timezone AND r.delivery_date >= coming.day;
