@@ -67,7 +67,7 @@ struct OutdatedUnit {
     int messages = 0;
 };
 
-/// Reads every pending message: a second or two for a million.
+/// Reads every pending message.
 std::vector<OutdatedUnit> outdated_units(Pool& fresh);
 
 struct Replanned {
