@@ -112,10 +112,8 @@ Look lock(Transaction& transaction, std::span<const domain::Delivery> hints,
         transaction.run(lock_hinted, ids_of(hints), dates, attempts_of(hints), first, last, lease);
     for (const Row row : rows) {
         look.paused = row.get<bool>(5);
-        const auto id = row.get<domain::Uuid>(0);
-        const bool again = !look.rows.empty() && look.rows.back().id == id;  // several hints for one message
-        if (again || !row.get<bool>(4)) continue;
-        look.rows.push_back({id, row.get<domain::Date>(1), row.get<domain::Uuid>(2),
+        if (!row.get<bool>(4)) continue;
+        look.rows.push_back({row.get<domain::Uuid>(0), row.get<domain::Date>(1), row.get<domain::Uuid>(2),
                              row.get<std::optional<std::chrono::microseconds>>(3)});
     }
     return look;

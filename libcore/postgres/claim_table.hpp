@@ -44,7 +44,7 @@ struct ClaimReport {
     int given_back = 0;                     ///< deliveries are paused: due again, and nothing claimed
 };
 
-/// Claims what the hints point to, if it is still QUEUED at the hint's attempt and planned for the user and
+/// Claims what the hints, of each message one, point to, if it is still QUEUED at the hint's attempt and planned for the user and
 /// the type as they are now. A hint that does not appear in the report has nothing to claim. Waits for a
 /// dispatcher that has not committed yet, up to the session's lock timeout. While deliveries are paused the
 /// rows go back to the ledger instead.

@@ -43,7 +43,7 @@ Claimer::Claimer(Parts parts, std::chrono::milliseconds lease)
 std::chrono::milliseconds Claimer::run_once() {
     if (const auto closed = parts_.lanes.closed_for(); closed > 0ms) {
         if (closed < long_interruption) return closed;
-        auto hints = parts_.hints.take(batch_size);
+        auto hints = one_for_each_message(parts_.hints.take(batch_size));
         if (hints.empty()) return std::min<std::chrono::milliseconds>(closed, idle_pause);
         give_back(std::move(hints), closed);
         return 0ms;
@@ -52,9 +52,29 @@ std::chrono::milliseconds Claimer::run_once() {
     if (parts_.recorder.is_behind()) return behind_pause;
     const int room = parts_.lanes.room();
     if (room <= 0) return idle_pause;
-    auto hints = parts_.hints.take(std::min(batch_size, static_cast<std::size_t>(room)));
+    auto hints =
+        one_for_each_message(parts_.hints.take(std::min(batch_size, static_cast<std::size_t>(room))));
     if (hints.empty()) return idle_pause;
     return claim(std::move(hints));
+}
+
+// The broker redelivers and the rescuer publishes again. Attempts only grow, so of several hints the newest
+// is the one that may find its row; the others are done.
+std::vector<Hint> Claimer::one_for_each_message(std::vector<Hint> hints) {
+    std::vector<Hint> kept;
+    std::map<domain::Uuid, std::size_t> places;
+    for (Hint& hint : hints) {
+        const auto [place, first] = places.emplace(hint.delivery.message_id, kept.size());
+        if (first) {
+            kept.push_back(std::move(hint));
+            continue;
+        }
+        Hint& other = kept[place->second];
+        if (other.delivery.attempt < hint.delivery.attempt) std::swap(other, hint);
+        parts_.consumer.ack(hint.tag);
+        nothing_.Increment();
+    }
+    return kept;
 }
 
 std::chrono::milliseconds Claimer::claim(std::vector<Hint> hints) {
@@ -64,12 +84,8 @@ std::chrono::milliseconds Claimer::claim(std::vector<Hint> hints) {
         report = postgres::claim(parts_.pool, deliveries, lease_);
     });
 
-    // One message may have several hints; one of them goes its way, the others are done.
     std::map<domain::Uuid, std::uint64_t> tags;
-    for (const Hint& hint : hints) {
-        const auto [known, first] = tags.emplace(hint.delivery.message_id, hint.tag);
-        if (!first) parts_.consumer.ack(hint.tag);
-    }
+    for (const Hint& hint : hints) tags.emplace(hint.delivery.message_id, hint.tag);
     const auto tag_of = [&](const domain::Uuid& id) { return tags.extract(id).mapped(); };
 
     std::vector<Job> jobs;

@@ -32,6 +32,8 @@ public:
     std::chrono::milliseconds run_once();
 
 private:
+    /// Settles the rest.
+    std::vector<Hint> one_for_each_message(std::vector<Hint> hints);
     /// Returns the pause before the next round.
     std::chrono::milliseconds claim(std::vector<Hint> hints);
     /// Replans the users, then settles their hints.

@@ -3,7 +3,9 @@
 #include <catch2/catch.hpp>
 #include <deque>
 
+#include "libcore/json/delivery.hpp"
 #include "libcore/postgres/record_table.hpp"
+#include "libcore/postgres/transaction.hpp"
 #include "tests/libcore/http/raw_server.hpp"
 #include "tests/services/drill.hpp"
 
@@ -52,6 +54,28 @@ TEST_CASE("two schedulers and three workers send no message twice (H08)") {
     for (auto worker = services.begin() + 2; worker != services.end(); ++worker) {
         CHECK(metric(*worker, R"(deliveries_total{outcome="SENT"})") > 0);
     }
+}
+
+TEST_CASE("a message with several hints is sent once though its row stays locked (H08)") {
+    System system(System::Provider::naive);
+    system.add({});
+    system.set_clock(nine);
+    const auto worker = system.start("worker-svc");
+    system.sql.execute("UPDATE message_logs SET status = 'QUEUED', due_at = NULL, attempt = 1, trace = 'a'");
+    auto pool = system.database.pool();
+    const auto holder = pool.lease();
+    std::optional<postgres::Transaction> holding(*holder);
+    holding->execute("SELECT FROM message_logs FOR UPDATE");
+    auto hint = system.only_row().hint;
+    for (const int attempt : {0, 1, 1, 0}) {
+        hint.attempt = attempt;
+        system.broker.put(system.queue(), json::encode(hint));
+    }
+    CHECK(eventually([&] { return metric(worker, "claims_blocked_total") > 1; }));
+    holding->commit();
+    REQUIRE(system.sent(1));
+    CHECK(eventually([&] { return metric(worker, nothing_to_claim) == 3; }));
+    CHECK(system.compare() == Comparison{.delivered = 1});
 }
 
 TEST_CASE("a late outcome never overwrites a final one (H08)") {

@@ -74,13 +74,6 @@ TEST_CASE("a hint whose row is in any state but QUEUED claims nothing and change
     CHECK(ledger.value<std::string>("SELECT m::text FROM message_logs m") == before);
 }
 
-TEST_CASE("several hints for one message claim it once") {
-    Queued ledger;
-    auto older = ledger.hints[0];
-    older.attempt = -1;
-    CHECK(ledger.claim({older, ledger.hints[0], ledger.hints[0]}).claimed.size() == 1);
-}
-
 TEST_CASE("a hint of a message that does not exist claims nothing") {
     Queued ledger;
     auto unknown = ledger.hints[0];
