@@ -213,8 +213,9 @@ private:
                            "|" + std::string(status) + "|";
         if (!delivered.empty()) {
             line += domain::to_string(certain ? delivered.front()->at : expected.latest) + "|";
-            line += expected.wordings.size() == 1 ? delivered.front()->entry->message
-                                                  : expected.wordings.front().text;
+            // Of several texts it may be either; none was to be sent.
+            line += expected.wordings.size() > 1 ? expected.wordings.front().text
+                                                 : delivered.front()->entry->message;
         }
         digest_.add(line);
     }

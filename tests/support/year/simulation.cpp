@@ -260,9 +260,17 @@ private:
         }
         if (suffers(Fault::planner) || (!tick && caught_up_)) return;
         begin_planning();
-        if (!caught_up_ || now_ - planned_at_ > far_enough) parts_.finish_planning();
+        if (!caught_up_ || now_ - planned_at_ > far_enough || is_last_round()) parts_.finish_planning();
         caught_up_ = true;
         planned_at_ = now_;
+    }
+
+    /// A round that meets a later clock plans farther: nothing to worry about when another follows.
+    bool is_last_round() const {
+        const auto next = planning_ < world_.plannings.size() ? world_.plannings[planning_] : world_.end;
+        return std::ranges::any_of(world_.outages, [&](const Outage& outage) {
+            return outage.fault == Fault::planner && now_ < outage.from && outage.from <= next;
+        });
     }
 
     void begin_planning() {
