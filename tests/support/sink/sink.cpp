@@ -49,6 +49,7 @@ struct Sink::Server {
     asio::steady_timer outage{io};
     std::set<std::shared_ptr<Session>> sessions;
     std::uint64_t accepted = 0;
+    bool listening = true;
     std::thread thread;
 };
 
@@ -56,7 +57,7 @@ void Sink::Server::accept() {
     acceptor.async_accept([this](boost::system::error_code error, tcp::socket socket) {
         if (error == asio::error::operation_aborted) return;
         if (!error) take(std::move(socket));
-        accept();
+        if (listening) accept();
     });
 }
 
@@ -76,6 +77,7 @@ void Sink::Server::take(tcp::socket socket) {
 
 // A socket that is bound and does not listen refuses connections, and nobody else can take the port.
 void Sink::Server::stop_listening() {
+    listening = false;
     acceptor.close();
     for (const auto& session : sessions) {
         boost::system::error_code ignored;
@@ -87,6 +89,7 @@ void Sink::Server::stop_listening() {
 }
 
 void Sink::Server::listen_again() {
+    listening = true;
     acceptor.listen();
     accept();
 }
