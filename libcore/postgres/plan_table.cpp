@@ -1,5 +1,6 @@
 #include "libcore/postgres/plan_table.hpp"
 
+#include <algorithm>
 #include <exception>
 
 #include "libcore/postgres/error.hpp"
@@ -48,18 +49,36 @@ std::vector<Unit> units_due(Pool& pool, std::chrono::milliseconds horizon) {
     return units;
 }
 
-int plan_unit(Pool& pool, const Unit& unit, int chunk_size, const KeepGoing& keep_going) {
+void ChunkSize::learn(std::chrono::nanoseconds took) {
+    // Less is not worth its transaction; more gains nothing.
+    constexpr double least = 200, most = 5'000;
+    constexpr std::chrono::duration<double> longest = std::chrono::milliseconds(50);
+    if (fixed_) return;
+    const double fitting = users_ * (longest / took);
+    users_ = static_cast<int>(std::clamp(std::clamp(fitting, users_ / 2.0, users_ * 2.0), least, most));
+}
+
+int plan_unit(Pool& pool, const Unit& unit, ChunkSize& chunk_size, const KeepGoing& keep_going) {
     int planned = 0;
     for (bool finished = false; !finished;) {
+        const auto begin = std::chrono::steady_clock::now();
+        const int users = chunk_size.users();
         const Rows rows = transact(pool, [&](Transaction& transaction) {
-            return transaction.run(plan_chunk, unit.message_type, unit.timezone, unit.delivery_date,
-                                   chunk_size);
+            return transaction.run(plan_chunk, unit.message_type, unit.timezone, unit.delivery_date, users);
         });
-        planned += rows.front().get<int>(0);
+        const int these = rows.front().get<int>(0);
+        // A part of a chunk says little: most of its time is the transaction's.
+        if (these > users / 2) chunk_size.learn((std::chrono::steady_clock::now() - begin) * users / these);
+        planned += these;
         finished = rows.front().get<bool>(1);
         if (keep_going && !keep_going()) break;
     }
     return planned;
+}
+
+int plan_unit(Pool& pool, const Unit& unit, int chunk_size, const KeepGoing& keep_going) {
+    ChunkSize size(chunk_size);
+    return plan_unit(pool, unit, size, keep_going);
 }
 
 namespace {

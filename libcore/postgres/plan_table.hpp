@@ -23,11 +23,29 @@ struct Unit {
 /// length it goes on where it stopped.
 std::vector<Unit> units_due(Pool& pool, std::chrono::milliseconds horizon);
 
+/// How many users a chunk plans: as many as fit the time that a change of one of them may wait for it,
+/// however busy the machine is.
+class ChunkSize {
+public:
+    ChunkSize() = default;
+    /// Always as many.
+    explicit ChunkSize(int users) : users_(users), fixed_(true) {}
+
+    int users() const { return users_; }
+    /// Half or twice as many at most, so that one odd chunk does not decide.
+    void learn(std::chrono::nanoseconds took);
+
+private:
+    int users_ = 1'000;
+    bool fixed_ = false;
+};
+
 /// Asked before each chunk but the first: false ends the work there, for another time.
 using KeepGoing = std::function<bool()>;
 
 /// Plans a unit in chunks that each commit, and returns how many messages it made: none while another planner
 /// works on its type and zone. Interrupted anywhere, it goes on from there, in whatever process.
+int plan_unit(Pool& pool, const Unit& unit, ChunkSize& chunk_size, const KeepGoing& keep_going = {});
 int plan_unit(Pool& pool, const Unit& unit, int chunk_size, const KeepGoing& keep_going = {});
 
 /// Brings what is pending of these users in line with them and with the message types as they are now. Those

@@ -13,8 +13,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// Long enough that the transaction does not matter, short enough that a stop never waits.
-constexpr int users_per_chunk = 2'000;  // a change of one of them waits for the whole chunk
 constexpr auto pause = 1s;
 // A backlog of days is planned in rounds of this length, so that one which hangs can be told from a long one.
 constexpr auto longest_round = 10s;
@@ -65,7 +63,7 @@ std::chrono::milliseconds Planner::run_once() {
 }
 
 int Planner::plan(const postgres::Unit& unit, const postgres::KeepGoing& keep_going) {
-    const int messages = postgres::plan_unit(pool_, unit, users_per_chunk, keep_going);
+    const int messages = postgres::plan_unit(pool_, unit, chunk_size_, keep_going);
     messages_.Increment(messages);
     units_.Increment();
     return messages;

@@ -26,6 +26,7 @@ private:
     postgres::Pool& pool_;
     const std::chrono::milliseconds horizon_;
     const std::stop_token stop_;
+    postgres::ChunkSize chunk_size_;
     prometheus::Counter& messages_;
     prometheus::Counter& units_;
 };

@@ -69,7 +69,7 @@ struct Options {
     int users = 200'000;
     int one_in = 1;
     int planners = 1;
-    int chunk = 2'000;
+    int chunk = 0;
     int existing = 0;
     bool custom = false;
     int runs = 3;
@@ -92,8 +92,9 @@ void plan(postgres::Pool& pool, std::span<const postgres::Unit> units, const Opt
         std::vector<std::jthread> threads;
         for (int i = 0; i < planners; ++i) {
             threads.emplace_back([&] {
+                auto chunk = options.chunk > 0 ? postgres::ChunkSize(options.chunk) : postgres::ChunkSize();
                 for (auto n = next++; n < units.size(); n = next++)
-                    planned.rows += postgres::plan_unit(pool, units[n], options.chunk);
+                    planned.rows += postgres::plan_unit(pool, units[n], chunk);
             });
         }
     }
@@ -208,8 +209,7 @@ int main(int argc, char** argv) try {
         ->capture_default_str()
         ->check(CLI::PositiveNumber);
     app.add_option("--planners", options.planners, "at once")->capture_default_str()->check(CLI::Range(1, 4));
-    app.add_option("--chunk", options.chunk, "users in a transaction")
-        ->capture_default_str()
+    app.add_option("--chunk", options.chunk, "users in a transaction; the scheduler fits them to its time")
         ->check(CLI::PositiveNumber);
     app.add_option("--existing", options.existing,
                    "messages of others in the partition; tells the cost of a row beside that among 10 000");

@@ -382,3 +382,28 @@ TEST_CASE(
         CHECK(ledger.message(stranded).status == "CANCELLED");
     }
 }
+
+TEST_CASE("a chunk is as large as fits its time") {
+    postgres::ChunkSize size;
+    const int before = size.users();
+    size.learn(50ms);
+    CHECK(size.users() == before);
+    size.learn(100ms);
+    CHECK(size.users() == before / 2);
+    size.learn(10s);
+    CHECK(size.users() == before / 4);
+    for (int i = 0; i < 20; ++i) size.learn(10s);
+    const int least = size.users();
+    CHECK(least > 0);
+    size.learn(1ms);
+    CHECK(size.users() == 2 * least);
+    for (int i = 0; i < 20; ++i) size.learn(1us);
+    const int most = size.users();
+    CHECK(most > before);
+    size.learn(40ms);
+    CHECK(size.users() == most);
+
+    postgres::ChunkSize fixed(7);
+    fixed.learn(10s);
+    CHECK(fixed.users() == 7);
+}

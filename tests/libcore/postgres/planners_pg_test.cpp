@@ -167,11 +167,14 @@ TEST_CASE("any number of planners among the changes of clients leave what the ru
         for (int i = 0; i < planners; ++i) {
             threads.emplace_back([&, i] {
                 walk::Dice dice(static_cast<unsigned>(i));
+                postgres::ChunkSize as_planners_have_it;
+                postgres::ChunkSize tiny(3);
                 while (!done) {
                     auto units = postgres::units_due(ledger.pool, 26h);
                     dice.shuffle(units);
                     for (const auto& unit : units)
-                        planned += postgres::plan_unit(ledger.pool, unit, dice.one_in(2) ? 10'000 : 3);
+                        planned += postgres::plan_unit(ledger.pool, unit,
+                                                       dice.one_in(2) ? as_planners_have_it : tiny);
                     // So that they have to look again, but for what they are in the middle of.
                     ledger.execute("DELETE FROM plan_runs WHERE planned_at IS NOT NULL");
                 }
