@@ -6,6 +6,7 @@
 
 #include "libcore/http/channel.hpp"
 #include "libcore/http/response_reader.hpp"
+#include "libcore/killpoint/killpoint.hpp"
 
 namespace http {
 
@@ -48,6 +49,7 @@ Failure not_answered(const Channel& channel, boost::system::error_code error) {
 asio::awaitable<std::optional<Failure>> write_request(StatePtr state) {
     const auto written = co_await write(state->channel, state->outgoing);
     if (written.error) co_return not_written(*state->channel, written);
+    KILLPOINT("request.written");
     co_return std::nullopt;
 }
 

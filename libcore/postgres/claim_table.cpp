@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "libcore/killpoint/killpoint.hpp"
 #include "libcore/postgres/transaction.hpp"
 
 namespace postgres {
@@ -160,8 +161,10 @@ void claim_rows(Transaction& transaction, std::vector<Locked>& locked, std::chro
 template <class Range>
 int give_back_rows(Transaction& transaction, const Range& held, const char* status,
                    std::chrono::milliseconds delay) {
-    return transaction.run(give_back, ids_of(held), dates_of(held), attempts_of(held), status, delay)
-        .affected();
+    const int given_back =
+        transaction.run(give_back, ids_of(held), dates_of(held), attempts_of(held), status, delay).affected();
+    KILLPOINT("give_back.marked");
+    return given_back;
 }
 
 ClaimReport claim_together(Pool& pool, std::span<const domain::Delivery> hints,
@@ -174,7 +177,9 @@ ClaimReport claim_together(Pool& pool, std::span<const domain::Delivery> hints,
             report.given_back = give_back_rows(transaction, hints, "QUEUED", {});
             return report;
         }
+        KILLPOINT("claim.locked");
         claim_rows(transaction, locked, lease, report);
+        KILLPOINT("claim.marked");
         for (const Locked& row : locked) report.outdated.push_back({row.id, row.user});
         return report;
     });

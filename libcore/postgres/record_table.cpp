@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 
+#include "libcore/killpoint/killpoint.hpp"
 #include "libcore/postgres/transaction.hpp"
 
 namespace postgres {
@@ -101,9 +102,11 @@ std::vector<Recorded> record_together(Pool& pool, std::span<const Attempted> att
     const Columns c(attempts);
     const auto [first, last] = std::ranges::minmax(c.dates);
     const Rows rows = transact(pool, [&](Transaction& transaction) {
-        return transaction.run(record, c.ids, c.dates, c.numbers, c.statuses, c.delays, c.failures,
-                               c.in_doubt, c.http_statuses, c.bodies, c.errors, c.started, c.finished, first,
-                               last);
+        Rows changed =
+            transaction.run(record, c.ids, c.dates, c.numbers, c.statuses, c.delays, c.failures, c.in_doubt,
+                            c.http_statuses, c.bodies, c.errors, c.started, c.finished, first, last);
+        KILLPOINT("record.marked");
+        return changed;
     });
     std::vector<Recorded> recorded;
     recorded.reserve(static_cast<std::size_t>(rows.size()));

@@ -1,5 +1,6 @@
 #include "libcore/postgres/rescue_table.hpp"
 
+#include "libcore/killpoint/killpoint.hpp"
 #include "libcore/postgres/transaction.hpp"
 
 namespace postgres {
@@ -65,16 +66,18 @@ constexpr Statement rescue_batches{"rescue_batches", R"sql(
 }  // namespace
 
 RescueReport rescue(Pool& pool, const RescuePolicy& policy) {
-    const Rows rows = transact(pool, [&](Transaction& transaction) {
-        return transaction.run(rescue_batches, policy.lease, policy.lost_after, policy.queue_is_shallow,
-                               policy.in_doubt == domain::InDoubt::park, policy.max_rescues, policy.batches,
-                               policy.look_every);
+    return transact(pool, [&](Transaction& transaction) {
+        const Rows rows = transaction.run(rescue_batches, policy.lease, policy.lost_after,
+                                          policy.queue_is_shallow, policy.in_doubt == domain::InDoubt::park,
+                                          policy.max_rescues, policy.batches, policy.look_every);
+        const Row row = rows.front();
+        const RescueReport report{.retried = row.get<int>(0),
+                                  .parked = row.get<int>(1),
+                                  .requeued = row.get<int>(2),
+                                  .batches = row.get<int>(3)};
+        if (report.taken_back() > 0) KILLPOINT("rescue.marked");
+        return report;
     });
-    const Row row = rows.front();
-    return {.retried = row.get<int>(0),
-            .parked = row.get<int>(1),
-            .requeued = row.get<int>(2),
-            .batches = row.get<int>(3)};
 }
 
 }  // namespace postgres

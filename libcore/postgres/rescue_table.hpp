@@ -24,6 +24,8 @@ struct RescueReport {
     int parked = 0;    ///< the same, but left to a person: UNKNOWN
     int requeued = 0;  ///< hints that got lost
     int batches = 0;   ///< looked at in this round
+
+    int taken_back() const { return retried + parked + requeued; }
 };
 
 RescueReport rescue(Pool& pool, const RescuePolicy& policy);

@@ -12,6 +12,7 @@
 #include <new>
 #include <utility>
 
+#include "libcore/killpoint/killpoint.hpp"
 #include "libcore/rabbitmq/fields.hpp"
 #include "libcore/rabbitmq/reply.hpp"
 
@@ -184,6 +185,7 @@ std::size_t Connection::publish(const std::string& queue, std::span<const std::s
         }
         check("publishing", amqp_basic_publish(state_.get(), channel, amqp_empty_bytes, bytes(queue), true,
                                                false, &properties, bytes(body)));
+        KILLPOINT("dispatch.published_one");
     }
     cork(0);
     return count;

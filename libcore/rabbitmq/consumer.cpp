@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "libcore/killpoint/killpoint.hpp"
 #include "libcore/rabbitmq/ack_window.hpp"
 #include "libcore/rabbitmq/connection.hpp"
 #include "libcore/rabbitmq/error.hpp"
@@ -155,6 +156,7 @@ void Consumer::settle(Connection& connection, AckWindow& window, const std::vect
     }
     for (const auto& ack : window.take()) {
         connection.ack(ack);
+        KILLPOINT("hints.acked");
     }
 }
 

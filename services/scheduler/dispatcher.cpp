@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "libcore/json/delivery.hpp"
+#include "libcore/killpoint/killpoint.hpp"
 #include "libcore/postgres/plan_table.hpp"
 #include "libcore/runtime/log.hpp"
 
@@ -45,6 +46,7 @@ std::chrono::milliseconds Dispatcher::run_once() {
     if (limit < least_batch_) return idle_pause;
     const auto report = postgres::dispatch(
         pool_, limit, [this](std::span<const domain::Delivery> deliveries) { publish(deliveries); });
+    if (report.total() > 0) KILLPOINT("dispatch.committed");
     room_ -= report.queued;
     queued_.Increment(report.queued);
     postponed_.Increment(report.postponed);
@@ -83,10 +85,12 @@ int Dispatcher::room() {
 }
 
 void Dispatcher::publish(std::span<const domain::Delivery> deliveries) {
+    KILLPOINT("dispatch.picked");
     std::vector<std::string> bodies;
     bodies.reserve(deliveries.size());
     for (const domain::Delivery& delivery : deliveries) bodies.push_back(json::encode(delivery));
     publisher_.publish(bodies, confirm_timeout);
+    KILLPOINT("dispatch.confirmed");
 }
 
 }  // namespace scheduler

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "libcore/killpoint/killpoint.hpp"
 #include "libcore/runtime/log.hpp"
 
 namespace scheduler {
@@ -42,10 +43,11 @@ std::chrono::milliseconds Rescuer::run_once() {
     policy_.queue_is_shallow = queue_is_shallow_();
     const auto report = postgres::rescue(pool_, policy_);
     failed_ = false;
+    if (report.taken_back() > 0) KILLPOINT("rescue.committed");
     retried_.Increment(report.retried);
     parked_.Increment(report.parked);
     requeued_.Increment(report.requeued);
-    if (report.retried + report.parked + report.requeued > 0) {
+    if (report.taken_back() > 0) {
         runtime::log::warn(
             "took back messages",
             {{"lease_expired", report.retried}, {"parked", report.parked}, {"hint_lost", report.requeued}});

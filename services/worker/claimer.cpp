@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "libcore/killpoint/killpoint.hpp"
 #include "libcore/postgres/plan_table.hpp"
 #include "libcore/runtime/log.hpp"
 
@@ -78,11 +79,13 @@ std::vector<Hint> Claimer::one_for_each_message(std::vector<Hint> hints) {
 }
 
 std::chrono::milliseconds Claimer::claim(std::vector<Hint> hints) {
+    KILLPOINT("claim.begins");
     const auto claimed_at = Clock::now();
     postgres::ClaimReport report;
     keeping(hints, [&](std::span<const domain::Delivery> deliveries) {
         report = postgres::claim(parts_.pool, deliveries, lease_);
     });
+    if (!report.claimed.empty()) KILLPOINT("claim.committed");
 
     std::map<domain::Uuid, std::uint64_t> tags;
     for (const Hint& hint : hints) tags.emplace(hint.delivery.message_id, hint.tag);
@@ -145,6 +148,7 @@ void Claimer::give_back(std::vector<Hint> hints, std::chrono::milliseconds delay
     keeping(hints, [&](std::span<const domain::Delivery> deliveries) {
         postgres::give_back_hints(parts_.pool, deliveries, delay);
     });
+    KILLPOINT("hints.given_back");
     for (const Hint& hint : hints) parts_.consumer.ack(hint.tag);
     given_back_.Increment(static_cast<double>(hints.size()));
 }

@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "libcore/http/connection.hpp"
+#include "libcore/killpoint/killpoint.hpp"
 #include "libcore/runtime/log.hpp"
 #include "services/worker/provider.hpp"
 
@@ -65,6 +66,7 @@ asio::awaitable<void> run_lane(Lanes* lanes, std::shared_ptr<http::Origin> origi
         }
         const Clock::time_point sent_at = Clock::now();
         http::Request request = lanes->request_for(*job);
+        KILLPOINT("request.ready");
         const http::Answer answer =
             co_await connection.send(std::move(request), sent_at + lanes->provider_.timeout);
         lanes->answered(std::move(*job), answer, sent_at);
@@ -193,6 +195,7 @@ http::Request Lanes::request_for(const Job& job) const {
 }
 
 void Lanes::answered(Job job, const http::Answer& raw, Clock::time_point sent_at) {
+    KILLPOINT("answer.received");
     const auto now = Clock::now();
     const double seconds = std::chrono::duration<double>(now - sent_at).count();
     in_flight_.Decrement();

@@ -1,6 +1,7 @@
 #include "services/worker/pipeline.hpp"
 
 #include "libcore/json/delivery.hpp"
+#include "libcore/killpoint/killpoint.hpp"
 #include "libcore/runtime/log.hpp"
 
 namespace worker {
@@ -76,6 +77,7 @@ void Pipeline::receive(rabbitmq::Received received) {
         consumer_.reject(received.tag);
         return;
     }
+    KILLPOINT("hint.received");
     waiting_.Set(static_cast<double>(hints_.put({received.tag, *delivery})));
     claiming_.wake();
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "libcore/killpoint/killpoint.hpp"
 #include "libcore/runtime/log.hpp"
 
 namespace worker {
@@ -106,8 +107,10 @@ void Recorder::flush() {
 }
 
 void Recorder::record(const std::vector<Finished>& batch) {
+    KILLPOINT("record.begins");
     record_attempts(batch);
     give_back(batch);
+    KILLPOINT("record.committed");
     for (const Finished& finished : batch) {
         failed(finished) ? consumer_.reject(finished.tag) : consumer_.ack(finished.tag);
     }
@@ -138,7 +141,10 @@ void Recorder::give_back(const std::vector<Finished>& batch) {
             by_delay[back->delay].push_back(back->message);
     }
     for (const auto& [delay, messages] : by_delay) {
-        given_back_.Increment(postgres::give_back_claims(pool_, messages, delay));
+        KILLPOINT("give_back.begins");
+        const int given_back = postgres::give_back_claims(pool_, messages, delay);
+        KILLPOINT("give_back.committed");
+        given_back_.Increment(given_back);
     }
 }
 
