@@ -15,7 +15,7 @@ command_bench() {
     chosen=("$1")
   fi
   use_instance "${CHOSEN_INSTANCE:-benchmark}"
-  trap end_benchmarks EXIT
+  trap end_servers EXIT
   open_instance
   start_servers
   mkdir -p "$ROOT/.dev/bench"
@@ -25,12 +25,6 @@ command_bench() {
       "$(benchmark_program "$name")" "${@:2}" || status=1
   done
   return "$status"
-}
-
-end_benchmarks() {
-  end_jobs
-  stop_servers
-  rm -rf "$SOCKETS"
 }
 
 benchmark_program() { echo "$ROOT/build/release/bin/bench-$1"; }

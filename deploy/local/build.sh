@@ -23,9 +23,12 @@ compile_quietly() {
   return 1
 }
 
+# What drills need beside themselves: the programs that are shipped, and the same with kill points.
+build_drill_programs() { compile_quietly release scheduler-svc worker-svc && compile_quietly drill; }
+
 command_build() {
   local preset=${1:-release}
-  [[ $preset =~ ^(dev|release|asan|tsan|fuzz)$ ]] || die "there is no preset '$preset': dev, release, asan, tsan, fuzz"
+  [[ $preset =~ ^(dev|release|drill|asan|tsan|fuzz)$ ]] || die "there is no preset '$preset': dev, release, drill, asan, tsan, fuzz"
   install_packages
   if [[ $preset == fuzz ]]; then
     install_packages "${TEST_PACKAGES[@]}"

@@ -28,6 +28,10 @@ To see it and to trust it
                      walks farther beside the model of the ledger (MODEL_WALKS, MODEL_SEED).
   fuzz [TARGET] [SECONDS]
                      Feeds the parsers of foreign bytes with whatever libFuzzer thinks of, a minute for each target.
+  drill [--long] [NAME…]
+                     Kills schedulers and workers at each step of dispatch and delivery and at random, and counts what is
+                     lost, duplicated, early or unexplained. --long adds all pairs of steps, and 200 kills during
+                     100,000 messages. NAME is a part of a drill's name.
   bench [NAME [ARGUMENT…] | --list]
                      Runs one benchmark, or all. Results: .dev/bench/NAME.json.
 
@@ -44,7 +48,7 @@ To work with it (on the instance `main` unless --instance says otherwise)
   reset [--yes]      Stops the instance and deletes its data.
 
 To build and to mend
-  build [PRESET]     dev, release (the default), asan, tsan or fuzz, into build/PRESET.
+  build [PRESET]     dev, release (the default), drill, asan, tsan or fuzz, into build/PRESET.
   packages           Installs the Debian packages that are missing, also those of the tests, and keeps their services
                      from starting.
   doctor             What this machine lacks, what runs, what to do.

@@ -19,6 +19,13 @@ stop_servers() {
   stop epmd
 }
 
+# The end of a command that started them for itself.
+end_servers() {
+  end_jobs
+  stop_servers
+  rm -rf "$SOCKETS"
+}
+
 # What tests and benchmarks need to know: superuser access, for they create their own databases. The password is for
 # those that go over TCP, through a gate that fails on demand. One test reads what the server logs.
 server_environment() {

@@ -6,6 +6,7 @@
 suites() {
   grep -v '^ *#' <<'END'
   release  system_test    2         always
+  release  drill_test     1         always
   asan     api_test       2         always
   asan     domain_test    2         always
   asan     json_test      2         always

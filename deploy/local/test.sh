@@ -63,7 +63,8 @@ choose_suites() {
     awk -v suite="$1" '{ all = all $0 "\n" } $2 == suite { one = one $0 "\n" } END { printf "%s", one ? one : all }')
 }
 
-# BUILT holds the builds that succeeded. Each makes its suites; the system tests need the programs as well.
+# BUILT holds the builds that succeeded. Each makes its suites; the system tests need the programs as well, the
+# drills those with kill points too.
 build_suites() {
   local build targets
   BUILT=' '
@@ -71,6 +72,7 @@ build_suites() {
     targets=$(printf '%s\n' "${CHOSEN_SUITES[@]}" | awk -v build="$build" '$1 == build { print $2 }')
     [[ -n $targets ]] || continue
     [[ $targets != *system_test* ]] || targets+=$'\nprograms'
+    [[ $targets != *drill_test* ]] || build_drill_programs || count_failure "the build 'drill'"
     # shellcheck disable=SC2086 # one word per target
     if compile_quietly "$build" $targets; then
       BUILT+="$build "

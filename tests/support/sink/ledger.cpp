@@ -9,7 +9,8 @@ void Ledger::record(const Entry& entry) {
     auto& key = keys_[std::string_view(text, entry.key.size())];
     rows_.push_back({entry.received_at, text, static_cast<std::uint32_t>(entry.key.size()),
                      static_cast<std::uint32_t>(entry.email.size()),
-                     static_cast<std::uint32_t>(entry.message.size()), key.last,
+                     static_cast<std::uint32_t>(entry.message.size()),
+                     static_cast<std::uint16_t>(entry.client.size()), key.last,
                      static_cast<std::uint16_t>(entry.status), entry.delivered, entry.repeat});
     key.last = static_cast<Position>(rows_.size());
     if (entry.delivered && key.delivery == 0) key.delivery = key.last;
@@ -54,13 +55,13 @@ std::optional<Entry> Ledger::delivery(std::string_view key) const {
 
 const char* Ledger::keep(const Entry& entry) {
     constexpr std::size_t chunk_size = 1 << 20;
-    const auto size = entry.key.size() + entry.email.size() + entry.message.size();
+    const auto size = entry.key.size() + entry.email.size() + entry.message.size() + entry.client.size();
     if (size > free_size_) {
         free_size_ = std::max(chunk_size, size);
         free_ = texts_.emplace_back(std::make_unique_for_overwrite<char[]>(free_size_)).get();
     }
     const char* text = free_;
-    for (const auto* part : {&entry.key, &entry.email, &entry.message}) {
+    for (const auto* part : {&entry.key, &entry.email, &entry.message, &entry.client}) {
         free_ = std::copy(part->begin(), part->end(), free_);
     }
     free_size_ -= size;
@@ -76,6 +77,7 @@ Entry Ledger::entry(Position position) const {
             {row.text, row.key_size},
             {email, row.email_size},
             {message, row.message_size},
+            {message + row.message_size, row.client_size},
             row.status,
             row.delivered,
             row.repeat};

@@ -21,6 +21,7 @@ struct Entry {
     std::string key;
     std::string email;
     std::string message;
+    std::string client;      ///< the bearer token it showed, where none is asked for
     int status = 0;          ///< 0 when it was left unanswered
     bool delivered = false;  ///< this request made an e-mail go out
     bool repeat = false;     ///< an earlier request with the same key had done so
@@ -58,10 +59,11 @@ private:
 
     struct Row {
         domain::Instant received_at;
-        const char* text;  ///< key, e-mail and message, one behind the other
+        const char* text;  ///< key, e-mail, message and client, one behind the other
         std::uint32_t key_size;
         std::uint32_t email_size;
         std::uint32_t message_size;
+        std::uint16_t client_size;
         Position previous;  ///< with the same key
         std::uint16_t status;
         bool delivered;

@@ -112,12 +112,20 @@ Reply Provider::reply(const Request& request, domain::Instant now) {
     return refusal(404, "no such page");
 }
 
+/// A token that is asked for is a secret, and the same in every request.
+std::string_view Provider::client_of(const Request& request) const {
+    constexpr std::string_view bearer = "Bearer ";
+    if (!policy_.token.empty() || !request.authorization.starts_with(bearer)) return {};
+    return request.authorization.substr(bearer.size());
+}
+
 Reply Provider::send_email(const Request& request, domain::Instant now) {
     if (ledger.full()) return refusal(507, "the ledger is full; DELETE /ledger empties it");
 
     Entry entry;
     entry.received_at = now;
     entry.key = request.key;
+    entry.client = client_of(request);
     const auto understood = read_email(request.body, entry);
     const auto earlier = ledger.delivery(entry.key);
     entry.repeat = earlier.has_value();

@@ -51,6 +51,7 @@ public:
 
 private:
     Reply send_email(const Request& request, domain::Instant now);
+    std::string_view client_of(const Request& request) const;
     Reply put_script(std::string_view json);
 
     Policy policy_;

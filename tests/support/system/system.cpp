@@ -92,11 +92,14 @@ void System::set_clock(const std::string& base, double factor) {
                        rows.front().get<double>(2)});
 }
 
-domain::Instant System::clock(domain::Instant real) const {
-    const auto later = std::ranges::find_if(clocks_, [&](const auto& row) { return row.started_at > real; });
-    const ClockRow& row = *std::prev(later);
-    return row.base +
-           std::chrono::duration_cast<std::chrono::microseconds>((real - row.started_at) * row.factor);
+Clock System::clock() const {
+    return [clocks = clocks_](domain::Instant real) {
+        const auto later =
+            std::ranges::find_if(clocks, [&](const auto& row) { return row.started_at > real; });
+        const ClockRow& row = *std::prev(later);
+        return row.base +
+               std::chrono::duration_cast<std::chrono::microseconds>((real - row.started_at) * row.factor);
+    };
 }
 
 void System::add(const People& people) {
@@ -131,7 +134,7 @@ bool System::delivered(int messages, std::chrono::seconds within) const {
 }
 
 Comparison System::compare() {
-    return support::compare(ledger(), requests(), [this](auto received_at) { return clock(received_at); });
+    return support::compare(ledger(), requests(), clock());
 }
 
 double metric(const Service& service, const std::string& name) {

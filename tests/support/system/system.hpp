@@ -47,8 +47,9 @@ public:
     /// The only row there is.
     LedgerRow only_row();
     int count(domain::Status status);
-    /// The instant the ledger's clock showed when a request came.
-    domain::Instant instant_of(const sink::Entry& request) const { return clock(request.received_at); }
+    /// What the ledger's clock showed until now; and when a request came.
+    Clock clock() const;
+    domain::Instant instant_of(const sink::Entry& request) const { return clock()(request.received_at); }
     std::vector<sink::Entry> requests() const { return provider.entries(0, 1'000'000); }
 
     /// False when not so many are SENT in time.
@@ -69,8 +70,6 @@ private:
         domain::Instant started_at;
         double factor;
     };
-    domain::Instant clock(domain::Instant real) const;
-
     std::vector<ClockRow> clocks_;
     int people_ = 0;
 };

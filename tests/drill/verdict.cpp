@@ -1,0 +1,110 @@
+#include "tests/drill/verdict.hpp"
+
+#include <algorithm>
+#include <map>
+#include <ostream>
+#include <utility>
+
+namespace drill {
+
+namespace {
+
+constexpr std::size_t most_lines = 20;
+
+using Requests = std::vector<const sink::Entry*>;
+
+void note(std::vector<std::string>& lines, const std::string& line) {
+    if (lines.size() < most_lines) lines.push_back(line);
+}
+
+std::string text(const support::LedgerRow& row) {
+    return row.key + " (" + std::string(domain::to_string(row.status)) + ", attempt " +
+           std::to_string(row.attempt) + ", rescues " + std::to_string(row.rescues) +
+           (row.in_doubt ? ", in doubt" : "") + (row.error.empty() ? "" : ", " + row.error) + ")";
+}
+
+std::string text(const sink::Entry& request) {
+    return "request " + std::to_string(request.sequence) + " of " + request.client + " at " +
+           domain::to_string(request.received_at) + " answered " + std::to_string(request.status);
+}
+
+class Trial {
+public:
+    explicit Trial(const Evidence& evidence) : evidence_(evidence) {}
+
+    Verdict conclude() {
+        const auto comparison = support::compare(evidence_.ledger, evidence_.requests, evidence_.clock);
+        verdict_.idempotent = evidence_.idempotent;
+        verdict_.messages = static_cast<int>(evidence_.ledger.size());
+        verdict_.lost = comparison.lost;
+        verdict_.duplicated = comparison.twice;
+        verdict_.early = comparison.early;
+        verdict_.unexplained = comparison.unplanned;
+
+        std::map<std::string, Requests> by_key;
+        for (const sink::Entry& request : evidence_.requests) by_key[request.key].push_back(&request);
+        for (const support::LedgerRow& row : evidence_.ledger) look_at(row, by_key[row.key]);
+        return std::move(verdict_);
+    }
+
+private:
+    void look_at(const support::LedgerRow& row, const Requests& requests) {
+        if (row.status != domain::Status::sent) note(verdict_.complaints, "not sent: " + text(row));
+        // A claim, and so an attempt, is good for one request.
+        if (std::cmp_greater(requests.size(), row.attempt))
+            object(row, "requests that were no attempts", *requests.back());
+        for (std::size_t next = 1; next < requests.size(); ++next) {
+            const sink::Entry& earlier = *requests[next - 1];
+            const sink::Entry& later = *requests[next];
+            if (later.message != earlier.message || later.email != earlier.email)
+                object(row, "other words or another address", later);
+            if (earlier.delivered || earlier.repeat) explain(row, earlier, later);
+        }
+    }
+
+    /// The provider had the message when the later request came.
+    void explain(const support::LedgerRow& row, const sink::Entry& earlier, const sink::Entry& later) {
+        const Interruption* interruption = interruption_of(earlier);
+        const bool answered = earlier.status / 100 == 2;
+        if (answered && !interruption) return object(row, "repeated for no reason", later);
+        if (!row.in_doubt) return object(row, "repeated without a doubt on its row", later);
+        ++verdict_.repeats;
+        note(verdict_.explanations, text(later) + " repeats " + text(earlier) + ": " +
+                                        (interruption ? interruption->what : "no word of success"));
+    }
+
+    const Interruption* interruption_of(const sink::Entry& request) const {
+        const auto found = std::ranges::find_if(evidence_.interruptions, [&](const Interruption& one) {
+            return (one.client.empty() || one.client == request.client) && one.from <= request.received_at &&
+                   request.received_at <= one.to;
+        });
+        return found == evidence_.interruptions.end() ? nullptr : &*found;
+    }
+
+    void object(const support::LedgerRow& row, const char* what, const sink::Entry& request) {
+        ++verdict_.unexplained;
+        note(verdict_.complaints, std::string(what) + ": " + text(request) + " for " + text(row));
+    }
+
+    const Evidence& evidence_;
+    Verdict verdict_;
+};
+
+}  // namespace
+
+bool Verdict::holds() const {
+    return lost == 0 && early == 0 && unexplained == 0 && (duplicated == 0 || !idempotent);
+}
+
+std::ostream& operator<<(std::ostream& out, const Verdict& verdict) {
+    return out << "lost=" << verdict.lost << " duplicated=" << verdict.duplicated
+               << " early=" << verdict.early << " unexplained=" << verdict.unexplained
+               << " messages=" << verdict.messages << " repeats=" << verdict.repeats
+               << " provider=" << (verdict.idempotent ? "idempotent" : "naive");
+}
+
+Verdict judge(const Evidence& evidence) {
+    return Trial(evidence).conclude();
+}
+
+}  // namespace drill
