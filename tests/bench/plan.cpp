@@ -103,14 +103,18 @@ void plan(postgres::Pool& pool, std::span<const postgres::Unit> units, const Opt
 }
 
 /// Messages of others in the same partition, and what a message costs then.
-double cost_among(int existing, postgres::Connection& connection, postgres::Pool& pool,
-                  std::span<const postgres::Unit> units, const Options& options, Planned& planned) {
+double cost_among(int existing, const std::string& name, postgres::Connection& connection,
+                  postgres::Pool& pool, std::span<const postgres::Unit> units, const Options& options,
+                  Planned& planned, bench::Report& report) {
     constexpr int at_once = 1'000'000;
     for (int left = existing; left > 0; left -= at_once)
         connection.run(insert_others, std::min(left, at_once));
     bench::settle(connection);
     Planned these;
+    bench::Cost cost(connection, {{"postgres", bench::server_process(connection)}});
     plan(pool, units, options, options.planners, these);
+    cost.report(report, name + "_", these.rows, "row");
+    report.add("row_" + name, 1e6 * these.seconds / these.rows, "us");
     planned.rows += these.rows;
     planned.units += these.units;
     planned.seconds += these.seconds;
@@ -164,11 +168,10 @@ void run(const Options& options, bench::Report& report) {
     if (options.existing > 0) {
         const std::span units(work.full);
         const auto half = units.size() / 2;
-        const double few = cost_among(10'000, connection, pool, units.first(half), options, full);
-        const double many =
-            cost_among(options.existing, connection, pool, units.subspan(half), options, full);
-        report.add("row_among_10k_messages", few, "us");
-        report.add("row_among_existing_messages", many, "us");
+        const double few = cost_among(10'000, "among_10k_messages", connection, pool, units.first(half),
+                                      options, full, report);
+        const double many = cost_among(options.existing, "among_existing_messages", connection, pool,
+                                       units.subspan(half), options, full, report);
         report.add("ratio_of_row_cost_to_10k_messages", many / few, "ratio");
     } else {
         bench::Cost cost(connection, {{"postgres", bench::server_process(connection)}});
@@ -179,7 +182,11 @@ void run(const Options& options, bench::Report& report) {
     report.add("planner_memory_growth", bench::memory(getpid()).own - memory, "MB");
     report.add("session_memory", bench::memory(pool.run(session).front().get<int>(0)).own, "MB");
     const double planned = full.rows / full.seconds;
-    const double bare = copy(connection, report, options.type());
+    if (options.existing == 0) {
+        const double bare = copy(connection, report, options.type());
+        report.add("bare_insert_rows_per_second", bare, "1/s");
+        report.add("ratio_to_bare_insert", planned / bare, "ratio");
+    }
 
     std::vector<double> ticks;
     std::ptrdiff_t units_left = 0;
@@ -192,8 +199,6 @@ void run(const Options& options, bench::Report& report) {
     report.count_fault("misplaced", empty.rows);
     report.count_fault("units_left", units_left);
     report.add("rows_per_second", planned, "1/s");
-    report.add("bare_insert_rows_per_second", bare, "1/s");
-    report.add("ratio_to_bare_insert", planned / bare, "ratio");
     report.add("units", full.units, "count");
     report.add("empty_unit_milliseconds", 1000 * empty.seconds / empty.units, "ms");
     report.add("idle_tick_milliseconds", bench::percentile(ticks, 0.5), "ms");
