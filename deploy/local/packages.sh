@@ -4,8 +4,8 @@
 # The build stage of deploy/docker/Dockerfile reads this list as well.
 readonly BUILD_PACKAGES=(
   g++ cmake ninja-build ccache mold pkg-config
-  libpistache-dev libpq-dev librabbitmq-dev libboost1.81-dev libfmt-dev libspdlog-dev rapidjson-dev
-  prometheus-cpp-dev catch2 libhowardhinnant-date-dev libcli11-dev libssl-dev
+  libpistache-dev libpq-dev librabbitmq-dev libhiredis-dev libboost1.81-dev libfmt-dev libspdlog-dev
+  rapidjson-dev prometheus-cpp-dev catch2 libhowardhinnant-date-dev libcli11-dev libssl-dev
 )
 
 readonly RUN_PACKAGES=(postgresql-15 rabbitmq-server redis-server curl iproute2 procps tzdata)

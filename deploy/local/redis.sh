@@ -8,3 +8,5 @@ start_redis() {
 }
 
 redis_answers() { [[ $(redis-cli -s "$SOCKETS/redis" ping) == PONG ]]; }
+
+redis_url() { echo "redis://127.0.0.1:${PORT[redis]}"; }

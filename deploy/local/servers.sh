@@ -31,5 +31,6 @@ end_servers() {
 server_environment() {
   echo "TEST_DATABASE_URL=$(database_url postgres postgres)&password=$(cat "$STATE/postgres_password")"
   echo "TEST_AMQP_URL=$(amqp_url)"
+  echo "TEST_REDIS_URL=$(redis_url)"
   echo "TEST_POSTGRES_LOG=$STATE/logs/postgres.log"
 }

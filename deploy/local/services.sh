@@ -70,7 +70,7 @@ service_environment() {
   SERVICE_ENVIRONMENT=(
     APP_ENV=development "DATABASE_URL=$(database_url tidings tidings)"
     "DATABASE_URL_UNPOOLED=$(database_url tidings tidings)"
-    "AMQP_URL=$(amqp_url)" QUEUE_PREFIX=tidings
+    "AMQP_URL=$(amqp_url)" QUEUE_PREFIX=tidings "REDIS_URL=$(redis_url)"
     "PROVIDER_URL=$(sink_url)" "PROVIDER_TOKEN_FILE=$STATE/provider_token" OPS_BIND=127.0.0.1
   )
 }

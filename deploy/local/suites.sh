@@ -15,6 +15,8 @@ suites() {
   asan     http_test      2         always
   asan     postgres_test  2         always
   asan     rabbitmq_test  2         always
+  asan     redis_test     2         always
+  asan     worker_test    2         always
   asan     runtime_test   2         always
   asan     system_test    1         long
   tsan     api_test       2         always
@@ -23,5 +25,7 @@ suites() {
   tsan     http_test      2         always
   tsan     postgres_test  2         always
   tsan     rabbitmq_test  2         always
+  tsan     redis_test     2         always
+  tsan     worker_test    2         always
 END
 }

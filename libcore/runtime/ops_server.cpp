@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <optional>
 #include <utility>
 
 #include "libcore/runtime/json_text.hpp"
@@ -40,12 +41,48 @@ Reply readiness_reply(const Readiness::Report& report, bool started) {
     return reply;
 }
 
+bool is_loopback(std::string_view address) {
+    if (address.starts_with("::ffff:")) address.remove_prefix(7);
+    return address == "::1" || address.starts_with("127.");
+}
+
+/// In a time that does not tell where they differ.
+bool are_equal(std::string_view one, std::string_view other) {
+    unsigned char difference = one.size() == other.size() ? 0 : 1;
+    for (std::size_t i = 0; i < std::min(one.size(), other.size()); ++i)
+        difference |= static_cast<unsigned char>(one[i] ^ other[i]);
+    return difference == 0;
+}
+
+/// A page in a browser on this machine comes from loopback too, but names its origin; a proxy names its
+/// client.
+bool is_of_this_machine(const Request& request) {
+    return is_loopback(request.peer_address) && request.header("Origin").empty() &&
+           request.header("Forwarded").empty() && request.header("X-Forwarded-For").empty();
+}
+
+std::optional<Reply> objection(const Request& request, const std::string& admin_token) {
+    if (admin_token.empty() && !is_of_this_machine(request)) {
+        return problem(403, "Without an ADMIN_TOKEN changes are made on the machine itself", "forbidden");
+    }
+    if (!admin_token.empty() && !are_equal(request.header("Authorization"), "Bearer " + admin_token)) {
+        auto reply = problem(401, "Changes need the admin token", "unauthorized");
+        reply.headers = {{"WWW-Authenticate", "Bearer"}};
+        return reply;
+    }
+    if (!request.header("Content-Type").starts_with("application/json")) {
+        return problem(415, "The body must be application/json", "unsupported_media_type");
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 class OpsServer::Server {
 public:
     Server(const Settings& settings, Parts parts)
         : parts_(std::move(parts)),
+          admin_token_(settings.admin_token),
           readiness_(std::move(parts_.checks), settings.check_timeout, settings.check_interval),
           http_({.name = "ops",
                  .bind = settings.bind,
@@ -66,13 +103,28 @@ private:
         if (request.path == "/metrics") return get(request, [this](const Request&) { return metrics(); });
         const auto route = std::ranges::find(parts_.routes, request.path, &OpsRoute::path);
         if (route == parts_.routes.end()) return problem(404, "There is nothing at this path", "not_found");
-        return get(request, route->get);
+        return route->post ? change(request, *route) : get(request, route->get);
+    }
+
+    Reply change(const Request& request, const OpsRoute& route) {
+        if (request.method != "POST") {
+            auto reply = get(request, route.get);
+            if (reply.status == 405) reply.headers = {{"Allow", "GET, HEAD, POST"}};
+            return reply;
+        }
+        auto refused = objection(request, admin_token_);
+        auto reply = refused ? *std::move(refused) : route.post(request);
+        const std::string result = reply.status < 400 ? "made" : "refused";
+        parts_.registry
+            .counter("ops_changes_total", "Changes asked for on the operations port", {{"result", result}})
+            .Increment();
+        return reply;
     }
 
     template <class Answer>
     static Reply get(const Request& request, const Answer& answer) {
         if (request.method == "GET") return answer(request);
-        auto reply = problem(405, "Only GET and HEAD are allowed here", "method_not_allowed");
+        auto reply = problem(405, "This method is not allowed here", "method_not_allowed");
         reply.headers = {{"Allow", "GET, HEAD"}};
         return reply;
     }
@@ -95,6 +147,7 @@ private:
     }
 
     Parts parts_;
+    const std::string admin_token_;
     std::atomic<bool> started_ = false;
     Readiness readiness_;
     HttpServer http_;

@@ -1,5 +1,5 @@
 // The operations port of a service: /livez, /readyz, /metrics, and what the service adds. Open from the
-// first moment, also while the service waits for what it needs.
+// first moment, also while the service waits for what it needs. Everybody who reaches it may look.
 #pragma once
 
 #include <chrono>
@@ -19,6 +19,7 @@ namespace runtime {
 struct OpsRoute {
     std::string path;
     std::function<Reply(const Request&)> get;
+    std::function<Reply(const Request&)> post = {};  ///< changes something; empty: there is nothing to change
 };
 
 class OpsServer {
@@ -26,6 +27,9 @@ public:
     struct Settings {
         std::string bind = "127.0.0.1";
         std::uint16_t port = 0;
+        /// Whoever wants to change something has to show it, wherever they are. Empty: only programs of this
+        /// machine may, and no browser.
+        std::string admin_token = {};
         std::chrono::milliseconds check_timeout{2000};
         std::chrono::milliseconds check_interval{1000};
     };

@@ -21,6 +21,15 @@ runtime::OpsServer::Settings read_ops_settings(runtime::Environment& environment
     return settings;
 }
 
+std::string read_admin_token(runtime::Environment& environment) {
+    constexpr std::size_t shortest = 16;
+    const std::string token = environment.secret("ADMIN_TOKEN").value_or("");
+    if (!token.empty() && token.size() < shortest) {
+        environment.reject("ADMIN_TOKEN", "is too easy to guess: at least 16 characters");
+    }
+    return token;
+}
+
 std::chrono::milliseconds read_shutdown_grace(runtime::Environment& environment) {
     return environment.duration("SHUTDOWN_GRACE", 25s, 1s, 10min);
 }

@@ -6,10 +6,10 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <future>
 
 #include "libcore/http/connection.hpp"
 #include "libcore/killpoint/killpoint.hpp"
-#include "libcore/runtime/log.hpp"
 #include "services/worker/provider.hpp"
 
 namespace worker {
@@ -23,7 +23,8 @@ namespace {
 constexpr int max_backlog = 1'000;
 // A pause up to this long is waited for with the lease in hand; a longer one is not worth holding it.
 constexpr auto short_pause = 2s;
-constexpr auto longest_pause = 60s;
+// Far more than one turn of the lanes' thread takes.
+constexpr auto patience = 1s;
 
 template <class Duration>
 std::chrono::milliseconds in_milliseconds(Duration duration) {
@@ -52,12 +53,15 @@ asio::awaitable<void> run_lane(Lanes* lanes, std::shared_ptr<http::Origin> origi
         }
         Lanes::Decision decision = lanes->decide(*job);
         while (decision.kind == Lanes::Decision::Kind::wait) {
+            lanes->lane_at_gate_ = true;
             timer.expires_after(decision.delay);
             co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+            lanes->lane_at_gate_ = false;
             decision = lanes->decide(*job);
         }
+        lanes->wake_another();
         if (decision.kind == Lanes::Decision::Kind::give_back) {
-            lanes->give_back(std::move(*job), decision.delay);
+            lanes->give_back(std::move(*job), in_milliseconds(decision.delay));
             continue;
         }
         if (decision.kind == Lanes::Decision::Kind::suppress) {
@@ -73,20 +77,22 @@ asio::awaitable<void> run_lane(Lanes* lanes, std::shared_ptr<http::Origin> origi
     }
 }
 
-Lanes::Lanes(const Settings& settings, runtime::Registry& registry, Ports ports)
+Lanes::Lanes(const Settings& settings, ProviderRate* rate, runtime::Registry& registry, Ports ports)
     : provider_(settings.provider),
       recipients_(settings.recipients),
       lane_count_(settings.lanes),
+      rate_(rate),
       lease_(settings.lease),
       retry_{.in_doubt = settings.in_doubt},
       ports_(std::move(ports)),
       work_(io_.get_executor()),
+      gate_(settings.lanes, rate, registry),
+      hold_ends_(io_),
       // Nothing is known yet: claim little at first.
       seconds_per_job_(std::chrono::duration<double>(settings.provider.timeout).count() / 10),
       duration_(
           registry.histogram("delivery_duration_seconds", "Time from the request to the provider's answer")),
-      in_flight_(registry.gauge("deliveries_in_flight", "Requests waiting for the provider's answer")),
-      circuit_(registry.gauge("delivery_circuit_state", "0 closed, 1 half open, 2 open")) {
+      in_flight_(registry.gauge("deliveries_in_flight", "Requests waiting for the provider's answer")) {
     const auto origin = std::make_shared<http::Origin>(io_.get_executor(), provider_.url, provider_.ca_file);
     for (int i = 0; i < lane_count_; ++i) {
         // A lane that ends by an exception is a bug: let it end the process, not shrink the worker.
@@ -106,6 +112,7 @@ void Lanes::drain() {
     asio::post(io_, [this] {
         draining_ = true;
         give_back_waiting(Clock::time_point::max());
+        hold_ends_.cancel();
         for (asio::steady_timer* timer : std::exchange(idle_, {})) timer->cancel();
         work_.reset();
     });
@@ -125,12 +132,13 @@ void Lanes::recall(Clock::time_point paused_at) {
 }
 
 int Lanes::room() const {
+    const auto time = lease_ - longest_send();
+    const int by_rate = rate_ != nullptr ? rate_->startable(time) : max_backlog;
     // Half open, only the probe and the ramp will go through.
-    if (ramping_) return lane_count_ - backlog_;
-    const double startable =
-        std::chrono::duration<double>(lease_ - longest_send()).count() / seconds_per_job_;
-    const double wanted = std::min<double>(max_backlog, lane_count_ * startable);
-    return std::max(lane_count_, static_cast<int>(wanted)) - backlog_;
+    if (gate_.ramping()) return std::min(lane_count_, by_rate) - backlog_;
+    const double of_each_lane = std::chrono::duration<double>(time).count() / seconds_per_job_;
+    const double by_pace = std::min<double>(max_backlog, gate_.width() * of_each_lane);
+    return std::min(by_rate, std::max(lane_count_, static_cast<int>(by_pace))) - backlog_;
 }
 
 // The request, and the time its outcome takes to the ledger.
@@ -138,8 +146,26 @@ std::chrono::milliseconds Lanes::longest_send() const {
     return provider_.timeout + lease_ / 10;
 }
 
-std::chrono::milliseconds Lanes::closed_for() const {
-    return std::max(0ms, in_milliseconds(closed_until_.load() - Clock::now()));
+std::optional<CircuitReport> Lanes::circuit(const std::optional<CircuitOrder>& order) {
+    const auto answer = std::make_shared<std::promise<CircuitReport>>();
+    auto answered = answer->get_future();
+    asio::post(io_, [this, order, answer] {
+        if (order) obey(*order);
+        answer->set_value(gate_.report(Clock::now()));
+    });
+    if (answered.wait_for(patience) != std::future_status::ready) return std::nullopt;
+    return answered.get();
+}
+
+void Lanes::obey(const CircuitOrder& order) {
+    const auto now = Clock::now();
+    gate_.obey(order, now);
+    hold_ends_.cancel();
+    if (!order.hold || draining_) return;
+    hold_ends_.expires_at(now + order.length);
+    hold_ends_.async_wait([this](const boost::system::error_code& cancelled) {
+        if (!cancelled) gate_.look(Clock::now());
+    });
 }
 
 std::optional<Clock::time_point> Lanes::busy_since() {
@@ -152,6 +178,7 @@ std::optional<Clock::time_point> Lanes::busy_since() {
 
 void Lanes::start(std::vector<Job>& jobs) {
     for (Job& job : jobs) waiting_.push_back(std::move(job));
+    if (lane_at_gate_) return;
     for (std::size_t woken = 0; woken < jobs.size() && !idle_.empty(); ++woken) {
         idle_.back()->cancel();
         idle_.pop_back();
@@ -159,10 +186,17 @@ void Lanes::start(std::vector<Job>& jobs) {
 }
 
 std::optional<Job> Lanes::next_job() {
-    if (waiting_.empty()) return std::nullopt;
+    if (waiting_.empty() || lane_at_gate_) return std::nullopt;
     Job job = std::move(waiting_.front());
     waiting_.pop_front();
     return job;
+}
+
+// Each lane that gets past the gate sends the next one there.
+void Lanes::wake_another() {
+    if (waiting_.empty() || idle_.empty()) return;
+    idle_.back()->cancel();
+    idle_.pop_back();
 }
 
 // They wait in the order in which they were claimed.
@@ -180,11 +214,9 @@ Lanes::Decision Lanes::decide(const Job& job) {
     const bool recalled = job.claimed_at <= recalled_until_;
     if (lease_too_short || recalled || draining_) return {Decision::Kind::give_back};
     if (!recipients_.allows(job.message.recipient_email)) return {Decision::Kind::suppress};
-    if (const auto closed = closed_for(); closed > 0ms) {
-        if (closed > short_pause) return {Decision::Kind::give_back, closed};
-        return {Decision::Kind::wait, closed};
-    }
-    if (!breaker_.may_call(now)) return {Decision::Kind::wait, 10ms};
+    if (const auto closed = closed_for(); closed > short_pause) return {Decision::Kind::give_back, closed};
+    const int needed = 1 + static_cast<int>(waiting_.size());
+    if (const auto wait = gate_.pass(now, needed); wait > 0ns) return {Decision::Kind::wait, wait};
     in_flight_.Increment();
     return {Decision::Kind::send};
 }
@@ -210,20 +242,9 @@ void Lanes::answered(Job job, const http::Answer& raw, Clock::time_point sent_at
     const double jitter = std::uniform_real_distribution(0.0, 1.0)(random_);
     const domain::Outcome outcome = domain::decide(answer, past, retry_, jitter);
 
-    if (outcome.ending == domain::Ending::sent) {
-        last_success_ = now;
-        breaker_.succeeded(now);
-    } else if (answer.http_status >= 400 && answer.http_status < 500 && answer.http_status != 429) {
-        // This message is refused; the provider is well.
-        breaker_.succeeded(now);
-    } else {
-        breaker_.failed(now, domain::is_outage(answer));
-    }
-    if (answer.retry_after && (answer.http_status == 429 || answer.http_status == 503)) {
-        paused_until_ =
-            std::max(paused_until_, now + std::min<Clock::duration>(*answer.retry_after, longest_pause));
-    }
-    publish_gate();
+    const bool delivered = outcome.ending == domain::Ending::sent;
+    if (delivered) last_success_ = now;
+    gate_.answered(answer, delivered, sent_at, now);
 
     const auto finished_at = wall_clock();
     postgres::Attempted attempted{
@@ -266,19 +287,6 @@ void Lanes::job_done() {
     // Half, so that the next claim is worth its transaction.
     const int backlog = --backlog_;
     if (room() >= backlog) ports_.hungry();
-}
-
-void Lanes::publish_gate() {
-    const auto now = Clock::now();
-    const auto state = breaker_.state(now);
-    const bool open = state == domain::Breaker::State::open;
-    if (open && closed_for() == 0ms) {
-        runtime::log::error("the provider's circuit opened",
-                            {{"for_ms", in_milliseconds(breaker_.opens_until() - now).count()}});
-    }
-    closed_until_ = std::max(paused_until_, open ? breaker_.opens_until() : Clock::time_point{});
-    ramping_ = state != domain::Breaker::State::closed;
-    circuit_.Set(open ? 2 : ramping_ ? 1 : 0);
 }
 
 }  // namespace worker

@@ -1,8 +1,11 @@
 // worker-svc: takes hints from the queue, claims the messages, delivers them to the provider, records the
 // outcomes.
 
+#include <optional>
+#include <utility>
+#include <vector>
+
 #include "libcore/runtime/command_line.hpp"
-#include "libcore/runtime/health.hpp"
 #include "libcore/runtime/log.hpp"
 #include "libcore/runtime/loops.hpp"
 #include "libcore/runtime/ops_server.hpp"
@@ -12,7 +15,10 @@
 #include "libcore/service/database.hpp"
 #include "libcore/service/pause_watch.hpp"
 #include "libcore/service/start_up.hpp"
+#include "services/worker/circuit.hpp"
+#include "services/worker/commands.hpp"
 #include "services/worker/pipeline.hpp"
+#include "services/worker/provider_rate.hpp"
 #include "services/worker/settings.hpp"
 #include "services/worker/test_sender.hpp"
 
@@ -26,14 +32,22 @@ int serve(worker::Settings settings) {
     postgres::Pool pool(settings.database, service::measure_database(registry));
     service::show_pool(registry, pool);
     service::PauseState pause(registry);
+    std::optional<worker::ProviderRate> rate;
+    if (settings.rate.limit) rate.emplace(settings.rate, loops);
+    worker::CircuitDesk circuit;
+    std::vector<runtime::Check> checks{service::database_check(pool), broker, pause.check(), circuit.check()};
+    if (rate) checks.push_back(rate->check());
     runtime::OpsServer ops(settings.ops, {.registry = registry,
                                           .stopping = stop.token(),
-                                          .checks = {service::database_check(pool), broker, pause.check()},
-                                          .alive = [&] { return loops.alive(); }});
+                                          .checks = std::move(checks),
+                                          .alive = [&] { return loops.alive(); },
+                                          .routes = {circuit.route()}});
     runtime::log::info("starting", {{"version", runtime::version()}, {"ops_port", ops.port()}});
     if (!service::wait_for_database(pool, settings.app_env, stop.token())) return runtime::exit_ok;
 
-    worker::Pipeline pipeline(settings, pool, loops);
+    worker::Pipeline pipeline(settings, rate ? &*rate : nullptr, pool, loops);
+    const worker::CircuitDesk::Service service(circuit,
+                                               [&](const auto& order) { return pipeline.circuit(order); });
     worker::TestSender test_sender(settings, pool, registry);
     runtime::Periodic testing("test_sender", loops, [&] { return test_sender.run_once(); });
     const service::PauseWatch pause_watch(pool, pause, loops,
@@ -54,7 +68,7 @@ int main(int argc, char** argv) {
     const worker::Settings settings = worker::read_settings(environment);
     const runtime::Program program{.name = "worker-svc",
                                    .summary = "Delivers messages to the e-mail provider.",
-                                   .commands = {runtime::health_command(settings.ops)},
+                                   .commands = worker::commands(settings),
                                    .log = settings.log,
                                    .serve = [&] { return serve(settings); }};
     return runtime::run(argc, argv, program, environment);

@@ -13,16 +13,22 @@ namespace {
 constexpr runtime::Periodic::Backoff recorder_backoff{.first = std::chrono::milliseconds(50),
                                                       .longest = std::chrono::milliseconds(500)};
 
+std::function<void(std::uint32_t)> tell_consumers(ProviderRate* rate) {
+    if (rate == nullptr) return {};
+    return [rate](std::uint32_t consumers) { rate->set_consumers(static_cast<int>(consumers)); };
+}
+
 }  // namespace
 
-Pipeline::Pipeline(const Settings& settings, postgres::Pool& pool, runtime::Loops& loops)
+Pipeline::Pipeline(const Settings& settings, ProviderRate* rate, postgres::Pool& pool, runtime::Loops& loops)
     : waiting_(loops.registry().gauge("hints_waiting", "Hints in hand that are not claimed yet")),
       malformed_(loops.registry().counter("hints_total", "Queue messages by what became of them",
                                           {{"result", "malformed"}})),
-      consumer_(forgetting_on_loss(settings.broker), settings.prefetch(),
-                [this](rabbitmq::Received received) { receive(std::move(received)); }),
+      consumer_(
+          forgetting_on_loss(settings.broker), settings.prefetch(),
+          [this](rabbitmq::Received received) { receive(std::move(received)); }, tell_consumers(rate)),
       recorder_(pool, consumer_, loops.registry()),
-      lanes_(settings, loops.registry(),
+      lanes_(settings, rate, loops.registry(),
              {.finished =
                   [this](Finished finished) {
                       if (recorder_.put(std::move(finished))) recording_.wake();

@@ -21,7 +21,8 @@ namespace worker {
 
 class Pipeline {
 public:
-    Pipeline(const Settings& settings, postgres::Pool& pool, runtime::Loops& loops);
+    /// `rate` may be null: there is no limit. It outlives the pipeline.
+    Pipeline(const Settings& settings, ProviderRate* rate, postgres::Pool& pool, runtime::Loops& loops);
     Pipeline(const Pipeline&) = delete;
     Pipeline& operator=(const Pipeline&) = delete;
     ~Pipeline();
@@ -32,6 +33,11 @@ public:
 
     /// Deliveries were paused at that moment. Any thread.
     void recall(Clock::time_point paused_at) { lanes_.recall(paused_at); }
+
+    /// Any thread.
+    std::optional<CircuitReport> circuit(const std::optional<CircuitOrder>& order) {
+        return lanes_.circuit(order);
+    }
 
 private:
     rabbitmq::Settings forgetting_on_loss(rabbitmq::Settings broker);

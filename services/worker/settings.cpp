@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "libcore/domain/slots.hpp"
 #include "libcore/service/broker.hpp"
 #include "libcore/service/database.hpp"
 #include "libcore/service/process.hpp"
@@ -45,10 +46,31 @@ domain::Allowlist read_recipients(runtime::Environment& environment, runtime::Ap
     return std::move(recipients).value_or(domain::Allowlist());
 }
 
+RateSettings read_rate(runtime::Environment& environment, const std::string& queue_prefix) {
+    RateSettings rate{.limit = {}, .redis = {}, .key = queue_prefix + ":provider_slots"};
+    if (const auto text = environment.text("PROVIDER_RATE_LIMIT", ""); !text.empty()) {
+        rate.limit = domain::parse_rate(text);
+        if (!rate.limit) {
+            environment.reject("PROVIDER_RATE_LIMIT", "must be requests a second from 1/s to 100000/s");
+        }
+    }
+    if (const auto text = environment.url("REDIS_URL")) {
+        rate.redis = redis::parse_url(*text);
+        if (!rate.redis) {
+            environment.reject(
+                "REDIS_URL", "is not of the form redis://user:password@host:port/database (there is no TLS)");
+        }
+    }
+    return rate;
+}
+
 }  // namespace
 
 std::uint16_t Settings::prefetch() const {
-    return static_cast<std::uint16_t>(std::clamp(lanes * 50, 100, 2'000));
+    const int of_lanes = std::clamp(lanes * 50, 100, 2'000);
+    if (!rate.limit) return static_cast<std::uint16_t>(of_lanes);
+    const auto of_a_lease = std::chrono::nanoseconds(lease) / rate.limit->interval();
+    return static_cast<std::uint16_t>(std::clamp<std::int64_t>(of_a_lease, 1, of_lanes));
 }
 
 Settings read_settings(runtime::Environment& environment) {
@@ -62,6 +84,7 @@ Settings read_settings(runtime::Environment& environment) {
     settings.database.connection.lock_timeout = 250ms;
     settings.broker = service::read_broker_settings(environment, "worker-svc");
     settings.provider = read_provider(environment);
+    settings.rate = read_rate(environment, settings.broker.topology.prefix);
     settings.recipients = read_recipients(environment, settings.app_env);
     settings.in_doubt = service::read_in_doubt(environment);
     settings.lanes = environment.integer("QUEUE_CONCURRENCY", 5, 1, 256);
@@ -70,6 +93,7 @@ Settings read_settings(runtime::Environment& environment) {
         environment.reject("DELIVERY_LEASE", "must be at least twice PROVIDER_TIMEOUT");
     }
     settings.ops = service::read_ops_settings(environment, 9102);
+    settings.ops.admin_token = service::read_admin_token(environment);
     settings.shutdown_grace = service::read_shutdown_grace(environment);
     settings.stuck_after = service::read_stuck_after(environment);
     return settings;

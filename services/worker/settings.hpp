@@ -3,13 +3,16 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "libcore/domain/allowlist.hpp"
 #include "libcore/domain/outcome.hpp"
+#include "libcore/domain/rate_limit.hpp"
 #include "libcore/http/url.hpp"
 #include "libcore/postgres/pool.hpp"
 #include "libcore/rabbitmq/settings.hpp"
+#include "libcore/redis/url.hpp"
 #include "libcore/runtime/log.hpp"
 #include "libcore/runtime/ops_server.hpp"
 #include "libcore/runtime/settings.hpp"
@@ -26,12 +29,19 @@ struct ProviderSettings {
     std::chrono::milliseconds timeout{10'000};
 };
 
+struct RateSettings {
+    std::optional<domain::RateLimit> limit;  ///< of requests by all workers together
+    std::optional<redis::Url> redis;         ///< where they share it
+    std::string key;                         ///< under which
+};
+
 struct Settings {
     runtime::AppEnv app_env = runtime::AppEnv::production;
     runtime::log::Options log;
     postgres::PoolSettings database;
     rabbitmq::Settings broker;
     ProviderSettings provider;
+    RateSettings rate;
     domain::Allowlist recipients;  ///< to whom messages may go
     domain::InDoubt in_doubt = domain::InDoubt::resend;
     int lanes = 5;
@@ -40,7 +50,8 @@ struct Settings {
     std::chrono::milliseconds shutdown_grace{};
     std::chrono::milliseconds stuck_after{};
 
-    /// Hints in hand at once: enough to keep the lanes busy, few enough to leave work to other workers.
+    /// Hints in hand at once: enough to keep the lanes busy, few enough to leave work to other workers, and
+    /// to be done with them, at the rate, long before the broker takes them for lost (30 min).
     std::uint16_t prefetch() const;
 };
 

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "libcore/runtime/ops_client.hpp"
 #include "tests/libcore/runtime/json_checker.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/http_client.hpp"
@@ -185,6 +186,101 @@ TEST_CASE("other paths and methods are refused") {
     CHECK(reply.status == 405);
     CHECK(reply.header("allow") == "GET, HEAD");
     CHECK(client.request("HEAD", "/metrics").status == 200);
+}
+
+namespace {
+
+const support::HttpHeaders json{{"Content-Type", "application/json"}};
+
+struct Switch {
+    explicit Switch(const std::string& admin_token = {}) : server(settings(admin_token), parts()) {
+        server.started();
+    }
+
+    static OpsServer::Settings settings(const std::string& admin_token) {
+        OpsServer::Settings settings;
+        settings.admin_token = admin_token;
+        return settings;
+    }
+    OpsServer::Parts parts() {
+        const auto post = [this](const runtime::Request& request) {
+            body = request.body;
+            return runtime::Reply{.status = body == "wrong" ? 400 : 200};
+        };
+        const auto get = [](const runtime::Request&) { return runtime::Reply{.body = "off"}; };
+        return {.registry = registry, .routes = {{"/switch", get, post}}};
+    }
+    support::HttpReply post(support::HttpHeaders headers, const std::string& text = "on") {
+        return support::HttpClient(server.port()).request("POST", "/switch", text, headers);
+    }
+
+    runtime::Registry registry{"test"};
+    std::string body;
+    OpsServer server;
+};
+
+}  // namespace
+
+TEST_CASE("without an admin token only programs of this machine change something, and no browser") {
+    Switch ops;
+    CHECK(ops.post(json).status == 200);
+    CHECK(ops.body == "on");
+    ops.body.clear();
+    for (const auto* name : {"Origin", "Forwarded", "X-Forwarded-For"}) {
+        auto headers = json;
+        headers.emplace_back(name, "http://localhost:9102");
+        CHECK(ops.post(headers).status == 403);
+    }
+    CHECK(ops.post({}).status == 415);
+    CHECK(ops.post({{"Content-Type", "text/plain"}}).status == 415);
+    CHECK(ops.body.empty());
+    CHECK(http_get(ops.server.port(), "/switch").body == "off");
+    CHECK_THAT(ops.registry.text(), Contains(R"(ops_changes_total{result="made"} 1)") &&
+                                        Contains(R"(ops_changes_total{result="refused"} 5)"));
+}
+
+TEST_CASE("with an admin token whoever shows it changes something") {
+    Switch ops("a-token-of-enough-length");
+    const auto with = [](const std::string& authorization) {
+        auto headers = json;
+        headers.emplace_back("Authorization", authorization);
+        return headers;
+    };
+    CHECK(ops.post(with("Bearer a-token-of-enough-length")).status == 200);
+    const auto refused = ops.post(json);
+    CHECK(refused.status == 401);
+    CHECK(refused.header("www-authenticate") == "Bearer");
+    for (const auto* wrong : {"Bearer a-token-of-enough-lengtH", "Bearer a-token-of-enough-length1",
+                              "Bearer ", "a-token-of-enough-length", "Basic a-token-of-enough-length"})
+        CHECK(ops.post(with(wrong)).status == 401);
+    CHECK(http_get(ops.server.port(), "/switch").status == 200);
+}
+
+TEST_CASE("a change that its route refuses is counted as refused, and other methods are named") {
+    Switch ops;
+    CHECK(ops.post(json, "wrong").status == 400);
+    CHECK_THAT(ops.registry.text(), Contains(R"(ops_changes_total{result="refused"} 1)"));
+    support::HttpClient client(ops.server.port());
+    const auto reply = client.request("DELETE", "/switch");
+    CHECK(reply.status == 405);
+    CHECK(reply.header("allow") == "GET, HEAD, POST");
+}
+
+TEST_CASE("a command asks the operations port of its machine and shows the token") {
+    Switch ops("a-token-of-enough-length");
+    OpsServer::Settings settings = Switch::settings("a-token-of-enough-length");
+    settings.port = ops.server.port();
+    const auto made = runtime::ask_ops(settings, "/switch", "on", 5s);
+    REQUIRE(made);
+    CHECK(made->status == 200);
+    CHECK(ops.body == "on");
+    const auto shown = runtime::ask_ops(settings, "/switch", {}, 5s);
+    REQUIRE(shown);
+    CHECK(shown->body == "off");
+    settings.admin_token.clear();
+    CHECK(runtime::ask_ops(settings, "/switch", "on", 5s)->status == 401);
+    ops.server.stop();
+    CHECK_FALSE(runtime::ask_ops(settings, "/switch", {}, 1s));
 }
 
 TEST_CASE("it stops twice and in the middle of probes") {

@@ -179,7 +179,7 @@ worker::Settings Machinery::worker_settings() const {
 }
 
 void Machinery::start_worker() {
-    worker_ = std::make_unique<worker::Pipeline>(worker_settings(), worker_pool_, loops_);
+    worker_ = std::make_unique<worker::Pipeline>(worker_settings(), nullptr, worker_pool_, loops_);
 }
 
 void Machinery::stop_worker() {
