@@ -11,7 +11,7 @@ chmod 755 "$folder/tls"
 
 random_password() { od -An -N 24 -tx1 /dev/urandom | tr -d ' \n'; }
 
-readonly services=10001 images=999 # users in our image, and in those of PostgreSQL and RabbitMQ
+readonly services=10001 images=999 # users in our image, and in those of PostgreSQL, RabbitMQ and Redis
 
 # keep NAME USER TEXT
 keep() {
@@ -32,6 +32,9 @@ password=$(random_password)
 keep amqp_url "$services" "amqp://tidings:$password@rabbitmq:5672/%2F"
 password=$(sed -E 's|.*:([^:@]+)@.*|\1|' "$folder/amqp_url")
 keep rabbitmq_user "$images" "default_user = tidings"$'\n'"default_pass = $password"$'\n'
+keep redis_url "$services" "redis://:$(random_password)@redis:6379"
+password=$(sed -E 's|.*:([^:@]+)@.*|\1|' "$folder/redis_url")
+keep redis_user "$images" "requirepass $password"$'\n'
 keep provider_token "$services" ''
 
 [[ -s $folder/provider_token ]] ||

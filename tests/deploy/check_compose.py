@@ -75,7 +75,8 @@ def ports_agree():
     sink = compose(demo=True)["services"]["worker"]["environment"]["PROVIDER_URL"]
     if sink != "http://sink:" + services["sink"]["command"][services["sink"]["command"].index("--port") + 1]:
         yield f"the demo's provider {sink} is not the sink"
-    for secret, address in (("database_url", "@postgres:5432/"), ("amqp_url", "@rabbitmq:5672/")):
+    for secret, address in (("database_url", "@postgres:5432/"), ("amqp_url", "@rabbitmq:5672/"),
+                            ("redis_url", "@redis:6379")):
         if address not in (DEMO_SECRETS / secret).read_text():
             yield f"{secret} of the demo does not lead to {address}"
 
@@ -159,7 +160,7 @@ def closed_by_default():
         yield from (f"{name}: {port} is published beyond loopback by default" for port in service.get("ports", [])
                     if not str(port).startswith("127.0.0.1:"))
         yield from (f"{name}: {variable} is a secret in the open" for variable in service.get("environment", {})
-                    if re.search(r"PASSWORD|SECRET|TOKEN|(DATABASE|AMQP)_URL", variable)
+                    if re.search(r"PASSWORD|SECRET|TOKEN|(DATABASE|AMQP|REDIS)_URL", variable)
                     and not variable.endswith("_FILE"))
         if "healthcheck" not in service and name not in ("migrate", "sink"):
             yield f"{name}: has no health check"

@@ -179,7 +179,7 @@ TEST_CASE_METHOD(Fixture, "the share follows the number of consumers") {
     CHECK(share.Value() == Approx(300).margin(0.1));
     workers[0].rate.set_consumers(3);
     CHECK(share.Value() == Approx(100).margin(0.1));
-    CHECK(workers[0].rate.startable(13s) == 1'299);
+    CHECK(workers[0].rate.startable(13s) == 1'300);
     const int passed = sum(run(1s));
     CHECK(passed <= most(100, 1s));
     CHECK(passed > 50);
