@@ -98,13 +98,13 @@ Connection::Connection(const Url& url, Deadline deadline)
     if (error != 0) fail(doing, std::strerror(error));
 
     if (!url.password.empty()) {
-        Words words{"AUTH"};
+        Words words{"auth"};
         if (!url.user.empty()) words.push_back(url.user);
         words.push_back(url.password);
         expect_no_error(*call(context, words, deadline, "logging in to Redis"), "logging in to Redis");
     }
     if (url.database != 0) {
-        const Words words{"SELECT", std::to_string(url.database)};
+        const Words words{"select", std::to_string(url.database)};
         expect_no_error(*call(context, words, deadline, "choosing a database of Redis"),
                         "choosing a database of Redis");
     }
@@ -115,7 +115,7 @@ Connection::~Connection() = default;
 std::vector<std::int64_t> Connection::run(const std::string& script, const std::string& key,
                                           const Words& arguments, Deadline deadline) {
     constexpr const char* doing = "running a script in Redis";
-    Words words{"EVAL", script, "1", key};
+    Words words{"eval", script, "1", key};
     words.insert(words.end(), arguments.begin(), arguments.end());
     const Reply reply = call(context_.get(), words, deadline, doing);
     expect_no_error(*reply, doing);

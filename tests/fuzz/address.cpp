@@ -1,8 +1,9 @@
-// The addresses of provider and broker, as an operator may mistype them.
+// The addresses of provider, broker and Redis, as an operator may mistype them.
 
 #include "libcore/http/url.hpp"
 #include "libcore/rabbitmq/error.hpp"
 #include "libcore/rabbitmq/url.hpp"
+#include "libcore/redis/url.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 namespace {
@@ -52,11 +53,27 @@ void check_broker(const std::string& text) {
     MUST_HOLD(rabbitmq::parse_url(again) == url);
 }
 
+void check_redis(std::string_view text) {
+    const auto url = redis::parse_url(text);
+    if (!url) return;
+    MUST_HOLD(!url->host.empty() && url->port != 0 && url->database >= 0);
+    MUST_HOLD(url->user.empty() || !url->password.empty());
+    const bool is_ipv6 = url->host.find(':') != std::string::npos;
+    std::string again = "redis://";
+    if (!url->password.empty()) {
+        again += fuzz::percent_encoded(url->user) + ':' + fuzz::percent_encoded(url->password) + '@';
+    }
+    again += (is_ipv6 ? '[' + url->host + ']' : url->host) + ':' + std::to_string(url->port) + '/' +
+             std::to_string(url->database);
+    MUST_HOLD(redis::parse_url(again) == url);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto text = fuzz::text_of(data, size);
     check_provider(text);
     check_broker(std::string(text));
+    check_redis(text);
     return 0;
 }
