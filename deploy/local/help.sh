@@ -31,7 +31,7 @@ To see it and to trust it
   drill [--long] [NAME…]
                      Kills schedulers and workers at each step of dispatch and delivery and at random, and counts what is
                      lost, duplicated, early or unexplained. --long adds all pairs of steps, and 200 kills during
-                     100,000 messages. NAME is a part of a drill's name.
+                     100,000 messages. NAME is a part of a drill's name; DRILL_SEED chooses other kills.
   bench [NAME [ARGUMENT…] | --list]
                      Runs one benchmark, or all. Results: .dev/bench/NAME.json.
 

@@ -1,6 +1,7 @@
 #include "tests/drill/play.hpp"
 
 #include <atomic>
+#include <cstdlib>
 #include <iostream>
 #include <mutex>
 #include <sstream>
@@ -130,6 +131,11 @@ std::vector<Result> perform_all(const std::vector<Play>& plays) {
     }
     threads.clear();
     return results;
+}
+
+std::uint64_t chosen_seed(std::uint64_t usual) {
+    const char* seed = std::getenv("DRILL_SEED");
+    return seed == nullptr ? usual : std::stoull(seed);
 }
 
 std::string text(const Result& result) {

@@ -2,6 +2,7 @@
 // what is found in the end.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,9 @@ Result perform(const Play& play);
 
 /// Several at a time, each on a thread: most of a drill is waiting. Shows each result when it is there.
 std::vector<Result> perform_all(const std::vector<Play>& plays);
+
+/// What the variable DRILL_SEED says, or the usual seed.
+std::uint64_t chosen_seed(std::uint64_t usual);
 
 /// The verdict on one line, and below it what is wrong.
 std::string text(const Result& result);
