@@ -27,7 +27,7 @@ constexpr auto patience = 60s;
 // The first request is answered late, when others are claimed and wait; longer than a lane waits with a
 // lease.
 constexpr const char* closing =
-    R"({"rules": [{"times": 1, "delay_ms": 300, "status": 429, "headers": {"Retry-After": "3"}}]})";
+    R"({"rules": [{"times": 2, "delay_ms": 600, "status": 429, "headers": {"Retry-After": "3"}}]})";
 
 /// Each stage has messages of its own, due at 09:00 in a zone of their own.
 std::string zone_of(std::size_t stage) {
