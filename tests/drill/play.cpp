@@ -24,8 +24,8 @@ constexpr int messages_of_a_closing_provider = 40;
 constexpr int plays_at_a_time = 4;
 constexpr auto patience = 60s;
 
-// The first request is answered late, when others are claimed and wait; longer than a lane waits with a
-// lease.
+// The first requests are answered late, when others are claimed and wait (on a busy machine the first one
+// comes alone); with a pause longer than a lane waits with a lease.
 constexpr const char* closing =
     R"({"rules": [{"times": 2, "delay_ms": 600, "status": 429, "headers": {"Retry-After": "3"}}]})";
 
