@@ -33,7 +33,8 @@ To see it and to trust it
                      lost, duplicated, early or unexplained. --long adds all pairs of steps, and 200 kills during
                      100,000 messages. NAME is a part of a drill's name; DRILL_SEED chooses other kills.
   bench [NAME [ARGUMENT…] | --list]
-                     Runs one benchmark, or all. Results: .dev/bench/NAME.json.
+                     Runs one benchmark, or all but `peers`, which compares with job queues from the npm registry.
+                     Results: .dev/bench/NAME.json.
 
 To work with it (on the instance `main` unless --instance says otherwise)
   up [--workers N] [--schedulers N]

@@ -10,6 +10,7 @@
 #include "libcore/postgres/claim_table.hpp"
 #include "libcore/postgres/dispatch_table.hpp"
 #include "libcore/postgres/record_table.hpp"
+#include "libcore/postgres/transaction.hpp"
 #include "libcore/rabbitmq/publisher.hpp"
 #include "tests/bench/postgres_server.hpp"
 #include "tests/support/amqp_fixture.hpp"
@@ -23,6 +24,16 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int dispatch_batch = 500;
 constexpr std::size_t worker_batch = 250;
+
+constexpr postgres::Statement keys_due{"keys_due", R"(
+    SELECT id, delivery_date FROM message_logs WHERE due_at IS NOT NULL AND delivery_date = '2027-03-15'
+    ORDER BY due_at)"};
+
+constexpr postgres::Statement queue_rows{"queue_rows", R"(
+    UPDATE message_logs m SET status = 'QUEUED', due_at = NULL, trace = '0af7651916cd43dd8448eb211c80319c',
+                              updated_at = clock_timestamp()
+    FROM unnest($1::uuid[], $2::date[]) AS due(id, delivery_date)
+    WHERE m.id = due.id AND m.delivery_date = due.delivery_date AND m.delivery_date = '2027-03-15')"};
 
 double rate(int count, Clock::time_point start) {
     return count / std::chrono::duration<double>(Clock::now() - start).count();
@@ -68,6 +79,32 @@ double ledger_alone(Herd& herd, int messages) {
     }
     const double result = rate(messages, start);
     if (recorded != messages) throw std::runtime_error("the ledger alone did not record every message");
+    return result;
+}
+
+double update_alone(Herd& herd) {
+    postgres::Pool pool(service_pool(herd.database()));
+    struct Batch {
+        std::vector<domain::Uuid> ids;
+        std::vector<domain::Date> dates;
+    };
+    std::vector<Batch> batches;
+    for (const postgres::Row row : herd.connection().run(keys_due)) {
+        if (batches.empty() || batches.back().ids.size() == dispatch_batch) batches.emplace_back();
+        batches.back().ids.push_back(row.get<domain::Uuid>(0));
+        batches.back().dates.push_back(row.get<domain::Date>(1));
+    }
+    const auto start = Clock::now();
+    int updated = 0;
+    for (const Batch& batch : batches) {
+        const postgres::Lease lease = pool.lease();
+        postgres::Transaction transaction(*lease);
+        updated += transaction.run(queue_rows, batch.ids, batch.dates).affected();
+        transaction.commit();
+    }
+    const double result = rate(updated, start);
+    if (updated != herd.due().messages)
+        throw std::runtime_error("the bare update did not find every message");
     return result;
 }
 

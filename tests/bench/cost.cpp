@@ -15,18 +15,6 @@ constexpr postgres::Statement count_commits{"count_commits", R"(
     WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
       AND query IN ('COMMIT', 'ROLLBACK'))"};
 
-/// As the service itself counts.
-double statements_of(const support::Service& service) {
-    support::HttpClient client(service.ops_port());
-    std::istringstream lines(client.request("GET", "/metrics").body);
-    double count = 0;
-    for (std::string line; std::getline(lines, line);) {
-        if (line.starts_with("database_query_duration_seconds_count"))
-            count += std::stod(line.substr(line.rfind(' ')));
-    }
-    return count;
-}
-
 }  // namespace
 
 Cost::Cost(postgres::Connection& connection, Processes processes, Services services)
@@ -40,7 +28,8 @@ Cost::Spent Cost::so_far() {
     spent.wal_bytes = wal_position(connection_);
     for (const auto& [name, pid] : processes_)
         spent.microseconds[name] = std::chrono::duration<double, std::micro>(processor_time(pid)).count();
-    for (const auto& [name, service] : services_) spent.statements[name] = statements_of(*service);
+    for (const auto& [name, service] : services_)
+        spent.statements[name] = metric_of(*service, "database_query_duration_seconds_count");
     if (!services_.empty()) {
         connection_.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements");
         spent.commits = connection_.run(count_commits).front().get<double>(0);
@@ -64,6 +53,17 @@ void Cost::report(Report& report, const std::string& prefix, double count, const
     }
     report.add(prefix + "commits", commits, "1/" + unit);
     report.add(prefix + "round_trips_postgres", round_trips, "1/" + unit);
+}
+
+double metric_of(const support::Service& service, const std::string& name) {
+    support::HttpClient client(service.ops_port());
+    std::istringstream lines(client.request("GET", "/metrics").body);
+    double sum = 0;
+    for (std::string line; std::getline(lines, line);) {
+        if (line.starts_with(name) && (line[name.size()] == '{' || line[name.size()] == ' '))
+            sum += std::stod(line.substr(line.rfind(' ')));
+    }
+    return sum;
 }
 
 void report_memory(Report& report, const std::string& metric, const support::Service& service) {

@@ -44,6 +44,9 @@ private:
     const Spent before_;
 };
 
+/// The sum of all values of a metric that the service shows, whatever their labels.
+double metric_of(const support::Service& service, const std::string& name);
+
 /// Adds `rss.SERVICE_idle` or the like, in MB: what the process has in memory now.
 void report_memory(Report& report, const std::string& metric, const support::Service& service);
 /// The most it has had since its start.

@@ -1,6 +1,8 @@
-// A database with many messages due at the same instant, and the clock standing just before it.
+// A database with many messages due at the same instant or one after the other, and the clock standing just
+// before.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -11,15 +13,30 @@ namespace bench {
 
 class Herd {
 public:
-    explicit Herd(int messages);
+    struct Due {
+        int messages = 0;
+        std::chrono::microseconds apart{0};
+
+        /// From the first to the last.
+        std::chrono::milliseconds span() const {
+            return std::chrono::ceil<std::chrono::milliseconds>(apart * messages);
+        }
+    };
+
+    explicit Herd(const Due& due);
+    explicit Herd(int messages) : Herd(Due{.messages = messages}) {}
 
     const std::string& url() const { return database_.url(); }
     const support::TestDatabase& database() const { return database_; }
     postgres::Connection& connection() { return connection_; }
+    const Due& due() const { return due_; }
 
-    /// From now on the clock runs, and all of them are due.
+    /// From now on the clock runs, and the first of them are due a second later: a scheduler sees them come,
+    /// as it does in life. Returns when they are.
     void release();
 
+    /// Quick as long as some are not.
+    bool all_sent();
     int unsent();
 
     struct Lateness {
@@ -37,10 +54,12 @@ public:
         double count = 0;
         double heap_only = 0;
     };
-    /// Of the messages' rows. Waits until whoever made them has disconnected and so reported them.
+    /// Of the messages' rows by the services. Waits until whoever made them has disconnected and so reported
+    /// them.
     Updates updates();
 
 private:
+    const Due due_;
     support::TestDatabase database_;
     postgres::Connection connection_;
 };

@@ -7,9 +7,10 @@ namespace bench {
 namespace {
 
 constexpr postgres::Statement durable_settings{"durable_settings", R"(
-    SELECT 'PostgreSQL ' || current_setting('server_version') || ', ' || string_agg(name || '=' || setting, ' ')
+    SELECT 'PostgreSQL ' || current_setting('server_version') || ', ' || string_agg(name || '=' || current_setting(name), ' ')
     FROM (SELECT name, setting FROM pg_settings
-          WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes', 'wal_compression')
+          WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes', 'wal_compression', 'wal_level',
+                         'wal_sync_method', 'checkpoint_timeout', 'max_wal_size', 'shared_buffers')
           ORDER BY name) AS settings)"};
 
 constexpr postgres::Statement wal_bytes{"wal_bytes", "SELECT (pg_current_wal_lsn() - '0/0')::bigint"};

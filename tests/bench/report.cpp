@@ -74,6 +74,12 @@ Report::Result& Report::result(const std::string& metric, const std::string& uni
     return results_.emplace_back(Result{full_name, unit, is_fault});
 }
 
+std::int64_t Report::faults() const {
+    double sum = 0;
+    for (const Result& result : results_) sum += result.is_fault ? result.value() : 0;
+    return static_cast<std::int64_t>(sum);
+}
+
 int Report::finish() const {
     fmt::print("\n{:<40} {:>12} {:<16} {}\n", "metric", "median", "unit", "runs");
     for (const Result& result : results_) {
@@ -86,8 +92,7 @@ int Report::finish() const {
         if (!(file << json() << std::flush)) throw std::runtime_error("cannot write " + path.string());
         fmt::print("\nwritten to {}\n", path.string());
     }
-    const bool faulty =
-        std::ranges::any_of(results_, [](const Result& r) { return r.is_fault && r.value() != 0; });
+    const bool faulty = faults() != 0;
     if (faulty) fmt::print("\nFAULTS: see the counts above that are not 0\n");
     return faulty ? 1 : 0;
 }

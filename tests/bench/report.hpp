@@ -22,6 +22,8 @@ public:
     /// Something that must not happen; the sum over all runs is the result.
     void count_fault(const std::string& metric, std::int64_t count);
 
+    std::int64_t faults() const;
+
     /// Prints the table and writes `$BENCH_OUT/NAME.json`, or none without BENCH_OUT. The exit code: 1 when
     /// there was a fault. No timing is ever a failure.
     int finish() const;
