@@ -50,6 +50,15 @@ constexpr Statement take_due{"take_due", R"sql(
 // What is outdated makes room for what is behind it. Replanned, a first attempt is back at once.
 constexpr auto outdated_wait = std::chrono::seconds(5);
 
+// The first entry of each month's index.
+constexpr Statement next_due{"next_due", R"sql(
+    SELECT CASE WHEN next.due_at <= clock.now THEN interval '0'
+                ELSE least(next.due_at - clock.now, interval '1 hour') / nullif(coalesce(scaled.factor, 1), 0) END
+    FROM (SELECT m.due_at FROM message_logs m WHERE m.due_at IS NOT NULL ORDER BY m.due_at LIMIT 1) AS next
+    CROSS JOIN (SELECT app_now() AS now) AS clock
+    LEFT JOIN app_clock AS scaled ON true
+    WHERE NOT (SELECT deliveries_paused()))sql"};
+
 constexpr Statement count_due{"count_due", R"sql(
     SELECT count(*), coalesce(max(now - due_at), '0')
     FROM (SELECT clock.now, m.due_at
@@ -83,6 +92,12 @@ DispatchReport dispatch(Pool& pool, int limit, const Publish& publish) {
     if (!deliveries.empty()) publish(deliveries);
     transaction.commit();
     return report;
+}
+
+std::optional<std::chrono::microseconds> time_to_next_due(Pool& pool) {
+    const Rows rows = pool.run(next_due);
+    if (rows.empty()) return std::nullopt;
+    return rows.front().get<std::optional<std::chrono::microseconds>>(0);
 }
 
 Backlog due_backlog(Pool& pool) {

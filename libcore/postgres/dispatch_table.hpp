@@ -1,7 +1,9 @@
 // From due rows to the queue: what is due is taken, published and marked QUEUED in one transaction.
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -30,6 +32,11 @@ struct DispatchReport {
 /// process that dies before the commit leaves the rows as they were: published again, and the first copy
 /// claims nothing. Nothing is taken while deliveries are paused.
 DispatchReport dispatch(Pool& pool, int limit, const Publish& publish);
+
+/// How long until the next message is due, by real time and if that is less than an hour; zero when one is,
+/// even if another dispatcher holds it. Nothing when none waits, the clock of the ledger stands, or
+/// deliveries are paused.
+std::optional<std::chrono::microseconds> time_to_next_due(Pool& pool);
 
 struct Backlog {
     int due = 0;                              ///< rows waiting for a dispatcher now, counted up to 100 000

@@ -19,8 +19,11 @@ namespace {
 // Larger batches gain nothing in PostgreSQL, and hold their rows locked for longer.
 constexpr int batch_size = 500;
 constexpr auto confirm_timeout = 2s;
-// Bounds the lateness that dispatching adds when nothing was due before.
-constexpr auto idle_pause = 50ms;
+// What becomes due meanwhile goes out together: a transaction each would cost more than the lateness is
+// worth.
+constexpr auto gathering_pause = 50ms;
+// What was not planned yet, or was due later, may be due at once now: nobody tells this dispatcher.
+constexpr auto longest_pause = 500ms;
 constexpr auto look_every = 500ms;
 
 }  // namespace
@@ -43,7 +46,15 @@ Dispatcher::Dispatcher(postgres::Pool& pool, runtime::Registry& registry, const 
 
 std::chrono::milliseconds Dispatcher::run_once() {
     const int limit = std::min(batch_size, room());
-    if (limit < least_batch_) return idle_pause;
+    if (limit < least_batch_) return gathering_pause;
+    if (!behind_) {
+        const auto wait = postgres::time_to_next_due(pool_);
+        if (!wait || *wait > 0us) {
+            publisher_.keep_alive();
+            return std::chrono::ceil<std::chrono::milliseconds>(
+                std::min<std::chrono::microseconds>(wait.value_or(longest_pause), longest_pause));
+        }
+    }
     const auto report = postgres::dispatch(
         pool_, limit, [this](std::span<const domain::Delivery> deliveries) { publish(deliveries); });
     if (report.total() > 0) KILLPOINT("dispatch.committed");
@@ -61,9 +72,8 @@ std::chrono::milliseconds Dispatcher::run_once() {
         const std::set<domain::Uuid> users(report.outdated.begin(), report.outdated.end());
         postgres::replan(pool_, std::vector(users.begin(), users.end()));
     }
-    if (report.total() > 0) return 0ms;
-    publisher_.keep_alive();
-    return idle_pause;
+    behind_ = report.total() >= limit || !report.outdated.empty();
+    return behind_ ? 0ms : gathering_pause;
 }
 
 bool Dispatcher::queue_is_shallow() const {
@@ -73,7 +83,7 @@ bool Dispatcher::queue_is_shallow() const {
 
 int Dispatcher::room() {
     const auto now = std::chrono::steady_clock::now();
-    if (now - looked_at_ < look_every && (room_ > 0 || now - looked_at_ < idle_pause)) return room_;
+    if (now - looked_at_ < look_every && (room_ > 0 || now - looked_at_ < gathering_pause)) return room_;
     depth_ = -1;
     const auto depth = publisher_.depth(confirm_timeout);
     looked_at_ = now;

@@ -17,7 +17,8 @@ public:
     Dispatcher(postgres::Pool& pool, runtime::Registry& registry, const rabbitmq::Settings& broker,
                int high_water);
 
-    /// Publishes one batch; returns zero as long as there may be more.
+    /// Publishes one batch of what is due, or looks when something will be; returns zero as long as there may
+    /// be more.
     std::chrono::milliseconds run_once();
 
     /// The queue is known to be below half its mark: hints that nobody took are lost, not waiting. Any
@@ -34,6 +35,7 @@ private:
     const int high_water_;
     const int least_batch_;  ///< no trickle of small batches into a full queue: each is a row to watch
     int room_ = 0;
+    bool behind_ = false;  ///< there was more due than the last batch took
     std::chrono::steady_clock::time_point looked_at_{};
     std::atomic<int> depth_{-1};  ///< -1: not known
     prometheus::Counter& queued_;

@@ -78,6 +78,27 @@ TEST_CASE("a message with several hints is sent once though its row stays locked
     CHECK(system.compare() == Comparison{.delivered = 1});
 }
 
+TEST_CASE("a scheduler with nothing to do looks seldom, and finds at once what is due of a sudden") {
+    System system;
+    system.add({});
+    const auto scheduler = system.start("scheduler-svc", patient);
+    const auto worker = system.start("worker-svc", patient);
+    const auto rounds = [&] {
+        return metric(scheduler, R"(loop_rounds_total{loop="dispatcher",result="ok"})");
+    };
+    REQUIRE(eventually([&] { return rounds() > 0; }));
+    const auto watched_from = std::chrono::steady_clock::now();
+    const double before = rounds();
+    REQUIRE(eventually([&] { return rounds() >= before + 4; }));
+    // Ten times as many were a poll of each 50 ms.
+    CHECK(std::chrono::steady_clock::now() - watched_from > 1s);
+
+    system.set_clock(nine);
+    const auto due_at = std::chrono::steady_clock::now();
+    REQUIRE(system.delivered(1));
+    CHECK(std::chrono::steady_clock::now() - due_at < 5s);
+}
+
 TEST_CASE("a late outcome never overwrites a final one (H08)") {
     System system;
     system.add({});

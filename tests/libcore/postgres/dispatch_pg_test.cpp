@@ -151,3 +151,23 @@ TEST_CASE("messages of a paused type wait for the end of the pause") {
     ledger.set_clock(nine + 1h);
     CHECK(ledger.dispatch().size() == 2);
 }
+
+TEST_CASE("a dispatcher learns how long nothing will be due, by real time") {
+    Ledger ledger(nine - 30min);
+    CHECK(postgres::time_to_next_due(ledger.pool) == std::nullopt);  // no message
+    ledger.people_due(2);
+    CHECK(postgres::time_to_next_due(ledger.pool) == std::nullopt);  // the clock stands
+    ledger.set_clock(nine - 30min, 60);
+    const auto wait = postgres::time_to_next_due(ledger.pool);
+    REQUIRE(wait);
+    CHECK(*wait <= 30s);
+    CHECK(*wait > 15s);
+    ledger.set_clock(nine);
+    CHECK(postgres::time_to_next_due(ledger.pool) == 0us);
+
+    ledger.execute("INSERT INTO delivery_pause (reason, paused_by) VALUES ('stop', 'somebody')");
+    CHECK(postgres::time_to_next_due(ledger.pool) == std::nullopt);
+    ledger.execute("DELETE FROM delivery_pause");
+    CHECK(ledger.dispatch().size() == 2);
+    CHECK(postgres::time_to_next_due(ledger.pool) == std::nullopt);
+}
