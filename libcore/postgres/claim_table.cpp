@@ -10,17 +10,20 @@ namespace postgres {
 
 namespace {
 
-// Lock, then look: by key alone, so that this waits for a dispatcher that has published and not committed
-// yet. And in a statement of its own: after a wait, one statement would compare the new row with the user of
-// before the wait.
+// Each hint is looked up by itself, in the order of the locks: joined, a plan that was kept from an empty
+// ledger would read all of a month. Lock, then look: by key alone, so that this waits for a dispatcher that
+// has published and not committed yet. And in a statement of its own: after a wait, one statement would
+// compare the new row with the user of before the wait.
 constexpr Statement lock_hinted{"lock_hinted", R"sql(
     SELECT m.id, m.delivery_date, m.user_id, clock_timestamp() - (m.lease_until - $6::interval),
            m.status = 'QUEUED' AND m.attempt = hint.attempt, (SELECT deliveries_paused())
-    FROM unnest($1::uuid[], $2::date[], $3::integer[]) AS hint(id, delivery_date, attempt)
-    JOIN message_logs m ON m.id = hint.id AND m.delivery_date = hint.delivery_date
-    WHERE m.delivery_date BETWEEN $4 AND $5
-    ORDER BY m.delivery_date, m.id
-    FOR NO KEY UPDATE OF m)sql"};
+    FROM (SELECT * FROM unnest($1::uuid[], $2::date[], $3::integer[]) AS h(id, delivery_date, attempt)
+          ORDER BY delivery_date, id) AS hint
+    CROSS JOIN LATERAL (
+        SELECT id, delivery_date, user_id, lease_until, status, attempt FROM message_logs
+        WHERE id = hint.id AND delivery_date = hint.delivery_date AND delivery_date BETWEEN $4 AND $5
+        FOR NO KEY UPDATE
+    ) AS m)sql"};
 
 constexpr Statement claim_locked{"claim_locked", R"sql(
     WITH ready AS MATERIALIZED (
@@ -31,18 +34,24 @@ constexpr Statement claim_locked{"claim_locked", R"sql(
                                     THEN t.late_template ELSE t.template END,
                                u.first_name, u.last_name, m.delivery_date, kept.date)) AS content
         FROM unnest($1::uuid[], $2::date[]) AS locked(id, delivery_date)
-        JOIN message_logs m ON m.id = locked.id AND m.delivery_date = locked.delivery_date
-        JOIN users u ON u.id = m.user_id
+        CROSS JOIN LATERAL (
+            SELECT * FROM message_logs
+            WHERE id = locked.id AND delivery_date = locked.delivery_date AND delivery_date BETWEEN $3 AND $4
+            OFFSET 0
+        ) AS m
+        CROSS JOIN LATERAL (
+            SELECT email, first_name, last_name, users AS person FROM users
+            WHERE id = m.user_id AND plan_version = m.plan_version AND deleted_at IS NULL AND NOT opted_out
+            OFFSET 0
+        ) AS u
         JOIN message_types t ON t.name = m.message_type AND t.version = m.type_version AND t.deleted_at IS NULL
         LEFT JOIN LATERAL (
-            SELECT o.date FROM occasions_of(u) AS o
+            SELECT o.date FROM occasions_of(u.person) AS o
             WHERE o.message_type = m.message_type AND falls_on(o.date, o.one_off, m.delivery_date, t.leap_day)
             ORDER BY o.date
             LIMIT 1
         ) AS kept ON true
         CROSS JOIN (SELECT app_now() AS now) AS clock
-        WHERE m.delivery_date BETWEEN $3 AND $4
-          AND u.deleted_at IS NULL AND NOT u.opted_out AND u.plan_version = m.plan_version
     )
     UPDATE message_logs m SET
         status = CASE WHEN NOT r.too_late THEN 'SENDING' WHEN m.in_doubt THEN 'UNKNOWN' ELSE 'MISSED' END,

@@ -23,12 +23,16 @@ using SessionSettings = std::map<std::string, std::string>;
 const SessionSettings working{{"enable_seqscan", "off"}, {"jit", "off"}};  // scheduler and worker
 const SessionSettings answering{};                                         // API
 
+/// Whether the server has been given statistics since the ledger was filled.
+enum class House { kept, neglected };
+
 /// One session that has run every statement while no month had a row but one, and plans for good; then the
-/// months are filled, and the house is kept.
+/// months are filled.
 class WornSession {
 public:
-    explicit WornSession(const SessionSettings& session) : pool_(settings(session)) {
-        // Statistics would make the session plan again.
+    explicit WornSession(const SessionSettings& session, House house = House::kept)
+        : pool_(settings(session)) {
+        // Statistics make the session plan again.
         ledger.execute(R"(
             DO $$ DECLARE p text; BEGIN
                 PERFORM ensure_partitions(date '2026-08-01', date '2027-05-01');
@@ -44,6 +48,7 @@ public:
             "END $$");
         run_everything_once();
         fill();
+        if (house == House::neglected) return;
         // As the housekeeper does.
         CHECK(postgres::analyze_filled_tables(ledger.pool, [] { return true; }) >= 8);
     }
@@ -103,6 +108,7 @@ private:
             hints.assign(taken.begin(), taken.end());
         };
         postgres::due_backlog(pool_);
+        postgres::time_to_next_due(pool_);
         postgres::dispatch(pool_, 500, keep);
         REQUIRE(hints.size() == 2);
         REQUIRE(postgres::give_back_hints(pool_, std::span(hints).first(1), 0s) == 1);
@@ -172,7 +178,9 @@ constexpr int few_pages = 40 * batch;
 }  // namespace
 
 TEST_CASE("what a worker asks reads the rows of its batch, though first planned on an empty ledger") {
-    WornSession session(working);
+    const auto house = GENERATE(House::kept, House::neglected);
+    CAPTURE(house);
+    WornSession session(working, house);
     const auto batch_is_read = [&](const std::string& name, const std::string& arguments, int pages_a_row) {
         const auto found = session.explain(name + "(" + arguments + ")");
         CAPTURE(name, found.plan, found.pages);
@@ -185,6 +193,8 @@ TEST_CASE("what a worker asks reads the rows of its batch, though first planned 
     batch_is_read("lock_hinted", hints + ", " + this_day + ", '30 s'", 10);
     batch_is_read("claim_locked", ids + ", " + this_day + ", '30 s'", 30);
     batch_is_read("give_back", session.arrays("status = 'SENDING'") + ", 'SENDING', '0'", 30);
+    // The target of an UPDATE is joined as the plan likes: it stays right only with statistics.
+    if (house == House::neglected) return;
     const std::string of_all = ", '{20}')";
     batch_is_read("record_outcomes",
                   ids + ", array_fill(1" + of_all + ", array_fill('SENT'::text" + of_all +
@@ -198,13 +208,18 @@ TEST_CASE("what a worker asks reads the rows of its batch, though first planned 
 }
 
 TEST_CASE("what a scheduler asks reads what is due or in flight, though first planned on an empty ledger") {
-    WornSession session(working);
+    const auto house = GENERATE(House::kept, House::neglected);
+    CAPTURE(house);
+    WornSession session(working, house);
     // What is due is looked for in every month: an index of nothing else, which is empty where nothing is.
     const auto all = session.ledger.value<int>("SELECT count(*) FROM partitions");
     const auto due = session.explain("take_due(20, '5 s')");
     CAPTURE(due.plan, due.pages);
     CHECK(due.months.size() == static_cast<std::size_t>(all));
     CHECK(due.pages < few_pages);
+    const auto next = session.explain("next_due");
+    CAPTURE(next.plan, next.pages);
+    CHECK(next.pages < few_pages);
     const auto counted = session.explain("count_due");
     CAPTURE(counted.plan, counted.pages);
     CHECK(counted.pages < few_pages);
