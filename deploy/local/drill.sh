@@ -11,13 +11,14 @@ command_drill() {
     esac
   done
   install_packages
-  build_drill_programs && compile_quietly release drill_test
+  build_drill_programs
+  compile_quietly release drill_test
   use_instance "${CHOSEN_INSTANCE:-drill}"
   trap end_servers EXIT
   open_instance
   start_servers
   mapfile -t environment < <(server_environment)
   # The long forms are hidden, [.] to Catch2, until a pattern asks for them.
-  filter=$(printf "*%s*$hidden," "$@")
+  filter=$(printf "$hidden*%s*," "$@")
   env "${environment[@]}" "TIDINGS_BIN=$ROOT/build/release/bin" "$ROOT/build/release/bin/drill_test" "$filter"
 }
