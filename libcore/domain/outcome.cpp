@@ -12,6 +12,7 @@ enum class Verdict { delivered, try_again, refused, in_doubt };
 Verdict judge(const Answer& answer) {
     if (answer.kind == Answer::Kind::not_sent) return Verdict::try_again;
     if (answer.kind == Answer::Kind::no_answer) return Verdict::in_doubt;
+    if (refuses_credentials(answer)) return Verdict::try_again;
     const int status = answer.http_status;
     if (status >= 200 && status < 300) return answer.says_failure ? Verdict::try_again : Verdict::delivered;
     // A gateway spoke, not the provider: the request may have arrived behind it.
@@ -28,8 +29,12 @@ std::chrono::milliseconds back_off(int failures, const RetryPolicy& policy, doub
 
 }  // namespace
 
+bool refuses_credentials(const Answer& answer) {
+    return answer.kind == Answer::Kind::responded && (answer.http_status == 401 || answer.http_status == 403);
+}
+
 bool is_outage(const Answer& answer) {
-    return answer.kind != Answer::Kind::responded || answer.http_status == 503;
+    return answer.kind != Answer::Kind::responded || answer.http_status == 503 || refuses_credentials(answer);
 }
 
 Outcome decide(const Answer& answer, const Past& past, const RetryPolicy& policy, double jitter) {
@@ -42,7 +47,7 @@ Outcome decide(const Answer& answer, const Past& past, const RetryPolicy& policy
     outcome.ending = end;
     if (verdict == Verdict::in_doubt && policy.in_doubt == InDoubt::park) return outcome;
 
-    const bool away = answer.kind == Answer::Kind::not_sent || answer.http_status == 503;
+    const bool away = answer.kind != Answer::Kind::no_answer && is_outage(answer);
     const bool spends_budget = !away || past.provider_has_succeeded_since;
     if (spends_budget) ++outcome.failures;
     if (verdict == Verdict::refused || outcome.failures > policy.retries) return outcome;

@@ -60,7 +60,11 @@ Outcome decide(const Answer& answer, const Past& past, const RetryPolicy& policy
 /// Of a message whose recipient may not be written to: suppressed, unless the provider may already have it.
 Outcome suppress(const Past& past);
 
-/// The provider is away rather than refusing this message: what opens the circuit after a few in a row.
+/// The provider does not accept who asks, whatever is asked: 401 and 403.
+bool refuses_credentials(const Answer& answer);
+
+/// The provider is away, for this worker at least, rather than refusing this message: what opens the circuit
+/// after a few in a row.
 bool is_outage(const Answer& answer);
 
 }  // namespace domain

@@ -92,7 +92,9 @@ void Gate::answered(const domain::Answer& answer, bool delivered, Clock::time_po
     const bool too_many = answer.http_status == 429;
     const bool asked_to_wait = answer.retry_after && (too_many || answer.http_status == 503);
     // A message that is refused for itself says that the provider is well.
-    const bool well = delivered || (answer.http_status >= 400 && answer.http_status < 500 && !too_many);
+    const bool refused_alone = answer.http_status >= 400 && answer.http_status < 500 && !too_many &&
+                               !domain::refuses_credentials(answer);
+    const bool well = delivered || refused_alone;
     if (well) {
         breaker_.succeeded(now);
         slow_start_.succeeded(sent_at);

@@ -92,7 +92,9 @@ Lanes::Lanes(const Settings& settings, ProviderRate* rate, runtime::Registry& re
       seconds_per_job_(std::chrono::duration<double>(settings.provider.timeout).count() / 10),
       duration_(
           registry.histogram("delivery_duration_seconds", "Time from the request to the provider's answer")),
-      in_flight_(registry.gauge("deliveries_in_flight", "Requests waiting for the provider's answer")) {
+      in_flight_(registry.gauge("deliveries_in_flight", "Requests waiting for the provider's answer")),
+      credentials_refused_(
+          registry.counter("provider_credentials_refused_total", "Answers 401 and 403 of the provider")) {
     const auto origin = std::make_shared<http::Origin>(io_.get_executor(), provider_.url, provider_.ca_file);
     for (int i = 0; i < lane_count_; ++i) {
         // A lane that ends by an exception is a bug: let it end the process, not shrink the worker.
@@ -244,6 +246,7 @@ void Lanes::answered(Job job, const http::Answer& raw, Clock::time_point sent_at
 
     const bool delivered = outcome.ending == domain::Ending::sent;
     if (delivered) last_success_ = now;
+    if (domain::refuses_credentials(answer)) tell_of_refusal(answer.http_status);
     gate_.answered(answer, delivered, sent_at, now);
 
     const auto finished_at = wall_clock();
@@ -259,6 +262,14 @@ void Lanes::answered(Job job, const http::Answer& raw, Clock::time_point sent_at
         .finished_at = finished_at};
     ports_.finished({job.tag, std::move(job.message.trace), std::move(attempted)});
     job_done();
+}
+
+void Lanes::tell_of_refusal(int http_status) {
+    credentials_refused_.Increment();
+    if (const auto suppressed = refusal_limit_.pass()) {
+        runtime::log::error("the provider refuses this worker's credentials",
+                            {{"http_status", http_status}, {"suppressed", *suppressed}});
+    }
 }
 
 void Lanes::give_back(Job job, std::chrono::milliseconds delay) {

@@ -17,6 +17,7 @@
 
 #include "libcore/domain/outcome.hpp"
 #include "libcore/http/exchange.hpp"
+#include "libcore/runtime/log.hpp"
 #include "libcore/runtime/metrics.hpp"
 #include "services/worker/gate.hpp"
 #include "services/worker/job.hpp"
@@ -86,6 +87,7 @@ private:
     void suppress(Job job);
     void job_done();
     void obey(const CircuitOrder& order);
+    void tell_of_refusal(int http_status);
 
     const ProviderSettings provider_;
     const domain::Allowlist recipients_;
@@ -113,6 +115,8 @@ private:
 
     prometheus::Histogram& duration_;
     prometheus::Gauge& in_flight_;
+    prometheus::Counter& credentials_refused_;
+    runtime::log::RateLimit refusal_limit_{std::chrono::seconds(10)};
     std::jthread thread_;
 };
 

@@ -18,6 +18,16 @@ bool says_failure(const std::string& body) {
     return success && success->boolean() && !*success->boolean();
 }
 
+bool is_success(const http::Response& response) {
+    return response.status >= 200 && response.status < 300;
+}
+
+std::string error_of(const http::Response& response, bool says_failure) {
+    if (is_success(response) && !says_failure) return "";
+    const auto text = "the provider answered " + std::to_string(response.status);
+    return says_failure ? text + " with \"success\": false" : text;
+}
+
 }  // namespace
 
 http::Request make_request(const Letter& letter, const ProviderSettings& provider) {
@@ -36,13 +46,13 @@ domain::Answer interpret(const http::Answer& answer) {
             .error = std::string(to_string(failure->kind)) + ": " + domain::clean_text(failure->text, 500)};
     }
     const auto& response = std::get<http::Response>(answer);
-    const bool success = response.status >= 200 && response.status < 300;
+    const bool failure = is_success(response) && says_failure(response.body);
     return {.kind = domain::Answer::Kind::responded,
             .http_status = response.status,
-            .says_failure = success && says_failure(response.body),
+            .says_failure = failure,
             .retry_after = response.retry_after,
             .body = domain::clean_text(response.body, body_kept),
-            .error = success ? "" : "the provider answered " + std::to_string(response.status)};
+            .error = error_of(response, failure)};
 }
 
 }  // namespace worker

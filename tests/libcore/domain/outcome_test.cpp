@@ -37,7 +37,8 @@ TEST_CASE("every answer of the provider has its ending") {
         {success_false, Ending::retrying, false},  {responded(408), Ending::retrying, false},
         {responded(425), Ending::retrying, false}, {responded(429), Ending::retrying, false},
         {responded(500), Ending::retrying, false}, {responded(503), Ending::retrying, false},
-        {responded(400), Ending::failed, false},   {responded(401), Ending::failed, false},
+        {responded(400), Ending::failed, false},   {responded(404), Ending::failed, false},
+        {responded(401), Ending::retrying, false}, {responded(403), Ending::retrying, false},
         {responded(422), Ending::failed, false},   {responded(302), Ending::failed, false},
         {not_sent(), Ending::retrying, false},     {no_answer(), Ending::retrying, true},
         {responded(502), Ending::retrying, true},  {responded(504), Ending::retrying, true},
@@ -69,7 +70,7 @@ TEST_CASE("jitter lengthens a delay by at most a tenth") {
 
 TEST_CASE("an outage spends no budget and is tried again at the longest delay") {
     const Past past{.failures = 3, .provider_has_succeeded_since = false};
-    for (const Answer& answer : {not_sent(), responded(503)}) {
+    for (const Answer& answer : {not_sent(), responded(503), responded(401), responded(403)}) {
         const Outcome outcome = after(answer, past);
         CHECK(outcome.ending == Ending::retrying);
         CHECK(outcome.failures == 3);
@@ -77,6 +78,21 @@ TEST_CASE("an outage spends no budget and is tried again at the longest delay") 
     }
     CHECK(after(responded(500), past).failures == 4);
     CHECK(after(not_sent(), {.failures = 3}).failures == 4);
+}
+
+TEST_CASE("an answer that refuses who asks is final only while the provider accepts others") {
+    Past past;
+    for (int i = 0; i < 5; ++i) past.failures = after(responded(403), past).failures;
+    CHECK(past.failures == 5);
+    CHECK(after(responded(403), past).ending == Ending::failed);
+    past.provider_has_succeeded_since = false;
+    CHECK(after(responded(403), past).ending == Ending::retrying);
+}
+
+TEST_CASE("the provider is away when it was not reached, is silent, or refuses who asks") {
+    for (const Answer& answer : {not_sent(), no_answer(), responded(503), responded(401), responded(403)})
+        CHECK(is_outage(answer));
+    for (const int status : {200, 400, 404, 429, 500, 502}) CHECK_FALSE(is_outage(responded(status)));
 }
 
 TEST_CASE("what may have been delivered ends as sent or unknown and never as failed") {
