@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "libcore/domain/text.hpp"
 #include "services/api/api_key.hpp"
@@ -13,7 +12,6 @@ namespace api {
 namespace {
 
 constexpr std::size_t longest_name = 100;
-constexpr std::chrono::days longest_span{36'500};
 
 domain::Result<std::vector<std::string>> read_scopes(std::string_view text) {
     std::vector<std::string> scopes;
@@ -36,17 +34,10 @@ bool is_name(std::string_view text) {
 
 std::optional<std::chrono::seconds> parse_span(std::string_view text) {
     if (text == "0") return std::chrono::seconds(0);
-    int count = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-    if (error != std::errc() || count < 0) return std::nullopt;
-    const auto unit = text.substr(static_cast<std::size_t>(end - text.data()));
-    const std::int64_t length = unit == "d"   ? 86'400
-                                : unit == "h" ? 3'600
-                                : unit == "m" ? 60
-                                : unit == "s" ? 1
-                                              : 0;
-    const std::chrono::seconds span(count * length);
-    return length == 0 || span > longest_span ? std::nullopt : std::optional(span);
+    const auto duration = domain::parse_duration(text);
+    const auto whole =
+        std::chrono::floor<std::chrono::seconds>(duration.value_or(std::chrono::milliseconds(1)));
+    return duration == whole ? std::optional(whole) : std::nullopt;
 }
 
 domain::Result<postgres::ApiKey> read_new_key(const runtime::Arguments& arguments, domain::Instant now) {

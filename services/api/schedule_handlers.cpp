@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <charconv>
 #include <semaphore>
 
 #include "libcore/domain/message_type.hpp"
@@ -27,15 +26,6 @@ constexpr std::chrono::hours oldest_cursor{1};
 // A preview holds a connection for seconds; the others are for everybody else.
 constexpr int previews_at_once = 2;
 
-template <int most>
-std::optional<int> parse_number(std::string_view text) {
-    int number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || end != text.data() + text.size() || number < 1 || number > most)
-        return std::nullopt;
-    return number;
-}
-
 /// The text up to the next underscore, which goes with it.
 std::string_view take_part(std::string_view& text) {
     const auto part = text.substr(0, text.find('_'));
@@ -59,15 +49,18 @@ std::optional<postgres::SchedulePosition> parse_position(std::string_view text) 
 /// Where a preview goes on, and of what time it is.
 struct PreviewCursor {
     Instant from, to;
+    std::string message_type;  ///< empty: all
     postgres::DuePosition after;
 };
 
-/// "FROM_TO_MINUTE_p05:45_BIRTHDAY": no plus, which a query turns into a space.
+/// "FROM_TO_MINUTE_p05:45_1_BIRTHDAY": no plus, which a query turns into a space; 1 or 0 for whether only
+/// this type was asked for.
 std::string cursor_of(const postgres::PreviewQuery& query, const domain::DueMinute& last) {
     auto offset = last.utc_offset;
     offset.front() = offset.front() == '-' ? 'm' : 'p';
     return domain::to_string(query.from) + "_" + domain::to_string(query.to) + "_" +
-           domain::to_string(last.minute) + "_" + offset + "_" + last.message_type;
+           domain::to_string(last.minute) + "_" + offset + "_" + (query.message_type ? "1_" : "0_") +
+           last.message_type;
 }
 
 std::optional<PreviewCursor> parse_preview_cursor(std::string_view text) {
@@ -75,20 +68,18 @@ std::optional<PreviewCursor> parse_preview_cursor(std::string_view text) {
     const auto to = domain::parse_instant(take_part(text));
     const auto minute = domain::parse_instant(take_part(text));
     std::string offset(take_part(text));
-    if (!from || !to || !minute || offset.size() != 6 || !domain::is_type_name(text)) return std::nullopt;
+    const auto of_one_type = parse_number<0, 1>(take_part(text));
+    if (!from || !to || !minute || offset.size() != 6 || !of_one_type || !domain::is_type_name(text))
+        return std::nullopt;
     offset.front() = offset.front() == 'm' ? '-' : '+';
-    return PreviewCursor{*from, *to, {*minute, offset, std::string(text)}};
+    return PreviewCursor{
+        *from, *to, *of_one_type == 1 ? std::string(text) : "", {*minute, offset, std::string(text)}};
 }
 
 /// A date is its first moment in UTC.
 std::optional<Instant> parse_moment(std::string_view text) {
     if (const auto date = domain::parse_date(text)) return std::chrono::sys_days(*date);
     return domain::parse_instant(text);
-}
-
-template <auto parse>
-bool fits(std::string_view text) {
-    return parse(text).has_value();
 }
 
 /// Today's date and the last minute mean now.
@@ -114,7 +105,10 @@ domain::Result<postgres::PreviewQuery> first_page(const Call& call, Instant now)
     return query;
 }
 
-domain::Result<postgres::PreviewQuery> next_page(const PreviewCursor& cursor, Instant now) {
+domain::Result<postgres::PreviewQuery> next_page(const PreviewCursor& cursor, std::string_view message_type,
+                                                 Instant now) {
+    if (cursor.message_type != message_type)
+        return domain::Error{"invalid", "cursor", "belongs to a question with another messageType"};
     if (cursor.from < now - oldest_cursor || cursor.to > now + farthest + std::chrono::hours(24) ||
         cursor.to <= cursor.from)
         return domain::Error{"expired", "cursor", "has expired; begin with the first page"};
@@ -124,11 +118,13 @@ domain::Result<postgres::PreviewQuery> next_page(const PreviewCursor& cursor, In
 domain::Result<postgres::PreviewQuery> preview_query(const Call& call) {
     const auto now = postgres::planning_time(call.pool);
     const auto cursor = call.query.value("cursor");
-    auto query = cursor ? next_page(*parse_preview_cursor(*cursor), now) : first_page(call, now);
+    const auto type = call.query.value("messageType");
+    auto query =
+        cursor ? next_page(*parse_preview_cursor(*cursor), type.value_or(""), now) : first_page(call, now);
     if (!query) return query;
-    if (const auto type = call.query.value("messageType")) query->message_type = std::string(*type);
+    if (type) query->message_type = std::string(*type);
     query->limit = max_minutes;
-    if (const auto limit = call.query.value("limit")) query->limit = *parse_number<max_minutes>(*limit);
+    if (const auto limit = call.query.value("limit")) query->limit = *parse_number<1, max_minutes>(*limit);
     return query;
 }
 
@@ -155,8 +151,8 @@ runtime::Reply reply_of(const postgres::PreviewQuery& query, const postgres::Pre
 }  // namespace
 
 const std::array<Parameter, 3> user_schedule_parameters = {{
-    {"years", fits<parse_number<most_years>>, "must be a number from 1 to 10"},
-    {"limit", fits<parse_number<max_messages>>, "must be a number from 1 to 200"},
+    {"years", fits<parse_number<1, most_years>>, "must be a number from 1 to 10"},
+    {"limit", fits<parse_number<1, max_messages>>, "must be a number from 1 to 200"},
     {"cursor", fits<parse_position>, "must be the nextCursor of an earlier answer"},
 }};
 
@@ -166,14 +162,14 @@ const std::array<Parameter, 5> preview_parameters = {{
     {"to", fits<parse_moment>,
      "must be a date or an instant such as 2027-03-01T09:00:00Z (a + is written %2B)"},
     {"messageType", domain::is_type_name, "must be the name of a message type"},
-    {"limit", fits<parse_number<max_minutes>>, "must be a number from 1 to 500"},
+    {"limit", fits<parse_number<1, max_minutes>>, "must be a number from 1 to 500"},
     {"cursor", fits<parse_preview_cursor>, "must be the nextCursor of an earlier answer"},
 }};
 
 Answer get_user_schedule(const Call& call) {
     postgres::UserScheduleQuery query{.user_id = call.id, .limit = default_messages};
-    if (const auto years = call.query.value("years")) query.years = *parse_number<most_years>(*years);
-    if (const auto limit = call.query.value("limit")) query.limit = *parse_number<max_messages>(*limit);
+    if (const auto years = call.query.value("years")) query.years = *parse_number<1, most_years>(*years);
+    if (const auto limit = call.query.value("limit")) query.limit = *parse_number<1, max_messages>(*limit);
     if (const auto cursor = call.query.value("cursor")) query.after = parse_position(*cursor);
     const auto page = static_cast<std::size_t>(query.limit);
     query.limit += 1;  // one more than the page tells whether there is a next one

@@ -1,6 +1,7 @@
 // The one place where request targets are decoded. Pure.
 #pragma once
 
+#include <charconv>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,6 +12,20 @@
 #include "libcore/domain/result.hpp"
 
 namespace api {
+
+template <int least, int most>
+std::optional<int> parse_number(std::string_view text) {
+    int number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const bool whole = error == std::errc() && end == text.data() + text.size();
+    return whole && number >= least && number <= most ? std::optional(number) : std::nullopt;
+}
+
+/// Whether `parse` makes something of the text.
+template <auto parse>
+bool fits(std::string_view text) {
+    return parse(text).has_value();
+}
 
 /// The segments between the slashes of "/a/b%2Fc": {"a", "b/c"}. Nothing when an escape is broken or a
 /// segment is not a line of UTF-8.

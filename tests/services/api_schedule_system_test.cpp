@@ -156,10 +156,11 @@ TEST_CASE("a preview of a time that cannot be is refused by the name of the para
     CHECK(errors("?to=2028-02-28T06:00:01Z") == Members{{"to", "too_far"}});
     CHECK(errors("?from=2029-01-01") == Members{{"from", "too_far"}});
     CHECK(errors("?messageType=NOTHING") == Members{{"messageType", "unknown_message_type"}});
-    CHECK(errors("?cursor=2027-02-27T04:00:00Z_2027-03-27T04:00:00Z_2027-02-28T04:00:00Z_p0000_BIRTHDAY") ==
+    CHECK(errors("?cursor=2027-02-27T04:00:00Z_2027-03-27T04:00:00Z_2027-02-28T04:00:00Z_p0000_0_BIRTHDAY") ==
           Members{{"cursor", "invalid"}});
-    CHECK(errors("?cursor=2027-02-27T04:00:00Z_2027-03-27T04:00:00Z_2027-02-28T04:00:00Z_p00:00_BIRTHDAY") ==
-          Members{{"cursor", "expired"}});
+    CHECK(
+        errors("?cursor=2027-02-27T04:00:00Z_2027-03-27T04:00:00Z_2027-02-28T04:00:00Z_p00:00_0_BIRTHDAY") ==
+        Members{{"cursor", "expired"}});
 }
 
 TEST_CASE("a third preview at once is asked to come again, and other requests are answered meanwhile") {
