@@ -168,6 +168,8 @@ CREATE TABLE message_logs (
     -- The provider may already have it; never cleared.
     in_doubt boolean NOT NULL DEFAULT false,
     lease_until timestamptz,
+    -- For when a person has replayed it: its lateness counts from then on.
+    replayed_for timestamptz,
     recipient_email text,
     message_content text CHECK (char_length(message_content) <= 10000),
     actual_send_time timestamptz,

@@ -83,8 +83,8 @@ BEGIN
         ON CONFLICT (idempotency_key, delivery_date) DO UPDATE SET
             plan_version = excluded.plan_version, type_version = excluded.type_version,
             timezone = excluded.timezone, civil_rule = excluded.civil_rule,
-            scheduled_send_time = excluded.scheduled_send_time, due_at = excluded.due_at, status = 'SCHEDULED',
-            updated_at = now
+            scheduled_send_time = excluded.scheduled_send_time,
+            due_at = greatest(excluded.due_at, existing.replayed_for), status = 'SCHEDULED', updated_at = now
             WHERE existing.plan_version < excluded.plan_version
               AND existing.status IN ('SCHEDULED', 'QUEUED') AND existing.attempt = 0;
         GET DIAGNOSTICS inserted = ROW_COUNT;
@@ -127,11 +127,15 @@ BEGIN
                    WHEN t.name IS NULL AND p.in_doubt THEN 'message type deleted'
                END AS gone,
                -- A cancelled one comes back only if the user did, and in time.
-               p.status = 'CANCELLED' AND (p.error_message NOT IN ('user deleted', 'opted out')
-                                           OR o.instant < u.plan_changed_at) AS stays_cancelled
+               by.somebody OR p.status = 'CANCELLED' AND o.instant < u.plan_changed_at AS stays_cancelled,
+               by.somebody AND t.name IS NOT NULL AS kept_cancelled
         FROM pending p
         LEFT JOIN users u ON u.id = p.user_id
         LEFT JOIN message_types t ON t.name = p.message_type AND t.deleted_at IS NULL
+        -- Not because the user went. It is not removed either, or a date that moves there and back would bring it back.
+        CROSS JOIN LATERAL (
+            SELECT p.status = 'CANCELLED' AND coalesce(p.error_message, '') NOT IN ('user deleted', 'opted out') AS somebody
+        ) AS by
         -- In a zone that the server no longer knows, what is planned keeps its instant.
         CROSS JOIN LATERAL (SELECT coalesce(is_known_zone(u.timezone), false) AS known) AS zone
         LEFT JOIN LATERAL (
@@ -150,7 +154,7 @@ BEGIN
     ), deleted AS (
         DELETE FROM message_logs m USING compared c
         WHERE m.id = c.id AND m.delivery_date = c.delivery_date
-          AND c.instant IS NULL AND c.gone IS NULL AND NOT c.in_doubt
+          AND c.instant IS NULL AND c.gone IS NULL AND NOT c.in_doubt AND NOT c.kept_cancelled
         RETURNING c.idempotency_key, c.status, c.scheduled_send_time
     ), audited AS (
         INSERT INTO audit_log (actor, action, subject, detail)
@@ -172,9 +176,10 @@ BEGIN
             END,
             due_at = CASE
                 WHEN c.gone IS NOT NULL THEN NULL
-                WHEN m.attempt = 0 THEN c.instant
-                -- No retry waits for longer than an hour, but for the end of a pause, which may have come nearer.
-                ELSE greatest(least(coalesce(m.due_at, now), now + interval '1 hour'), c.instant)
+                WHEN m.attempt = 0 THEN greatest(c.instant, m.replayed_for)
+                -- No retry waits for longer than an hour, but for the end of a pause, which may have come nearer, or
+                -- as long as a replay is spread.
+                ELSE greatest(least(coalesce(m.due_at, now), now + interval '1 hour'), c.instant, m.replayed_for)
             END,
             attention_at = CASE WHEN c.gone IS NOT NULL AND m.in_doubt THEN now END,
             error_message = CASE WHEN c.gone IS NULL AND c.status <> 'CANCELLED' THEN m.error_message ELSE c.gone END,

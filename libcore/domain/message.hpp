@@ -52,6 +52,8 @@ struct Message {
     std::optional<Instant> actual_send_time;
     std::optional<int> api_response_code;
     std::optional<std::string> error_message;
+    /// For when a person has replayed it; its lateness counts from then on.
+    std::optional<Instant> replayed_for = {};
 };
 
 }  // namespace domain

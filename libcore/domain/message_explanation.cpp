@@ -99,6 +99,7 @@ void tell_causes(Explanation& explanation, const MessageHistory& history, Instan
         say("A worker was lost with it " + plural(history.rescues, "time") + ".");
         explanation.with("rescues", std::int64_t{history.rescues});
     }
+    known = known || std::ranges::any_of(history.interventions, &InterventionRecord::replay);
     if (!known)
         explanation.say(
             "The ledger records no cause: no pause, change, failed attempt or late planning. Programs that "
@@ -106,15 +107,21 @@ void tell_causes(Explanation& explanation, const MessageHistory& history, Instan
             "down or could not keep up leave no trace in it.");
 }
 
+/// Where its lateness begins.
+Instant late_from(const MessageHistory& history) {
+    const auto planned = history.message.scheduled_send_time;
+    return std::max(planned, history.message.replayed_for.value_or(planned));
+}
+
 bool is_too_late(const MessageHistory& history) {
-    return history.max_lateness && history.now > history.message.scheduled_send_time + *history.max_lateness;
+    return history.max_lateness && history.now > late_from(history) + *history.max_lateness;
 }
 
 /// Warns where a wait leads beyond what the type allows.
 void warn_of_missing(Explanation& explanation, const MessageHistory& history,
                      const std::optional<Instant>& until) {
     if (!history.max_lateness) return;
-    const auto last = history.message.scheduled_send_time + *history.max_lateness;
+    const auto last = late_from(history) + *history.max_lateness;
     explanation.with("missedAfter", last);
     if (!until || *until > last)
         explanation.say("If it is still waiting after " + spoken(last) + " it is MISSED.");
@@ -195,7 +202,7 @@ Explanation due_now(const MessageHistory& history) {
     explanation.with("dueSince", since);
     if (is_too_late(history)) {
         explanation.say("It is later than its type allows and is MISSED as soon as a scheduler looks at it.");
-        explanation.with("missedAfter", history.message.scheduled_send_time + *history.max_lateness);
+        explanation.with("missedAfter", late_from(history) + *history.max_lateness);
     }
     return explanation;
 }
@@ -215,6 +222,10 @@ Explanation waiting(const MessageHistory& history) {
     if (type_is_paused(history) && (due || *message.due_at == *history.type_paused_until))
         return paused(history);
     if (due) return due_now(history);
+    if (message.replayed_for == message.due_at)
+        return begin(history, "waiting_replay",
+                     "It was replayed, and is due at " + spoken(*message.due_at) + ", in its turn.")
+            .with("dueAt", *message.due_at);
     if (message.status == Status::retrying) return waiting_again(history);
     return begin(history, "waiting", "It waits until " + spoken(*message.due_at) + ".")
         .with("dueAt", *message.due_at);
@@ -275,10 +286,12 @@ Explanation missed(const MessageHistory& history) {
         "It was not sent: when it could have been, at " + spoken(at) + ", it was " + spoken(late) + " late");
     explanation.with("missedAt", at).with("lateBySeconds", count_of(late));
     if (history.max_lateness) {
+        const auto counted = at - late_from(history);
         explanation.with("maxLatenessSeconds", count_of(*history.max_lateness));
-        explanation.text += late > *history.max_lateness
-                                ? ", " + spoken(late - *history.max_lateness) + " more than its type allows."
-                                : ". Its type allows more by now than it did then.";
+        explanation.text +=
+            counted > *history.max_lateness
+                ? ", " + spoken(counted - *history.max_lateness) + " more than its type allows."
+                : ". Its type allows more by now than it did then.";
     } else {
         explanation.text += ", more than its type allowed.";
     }
@@ -333,12 +346,12 @@ Explanation cancelled(const MessageHistory& history) {
     if (why && why->starts_with("suppressed"))
         return because("suppressed", "It was held back at " + spoken(at) +
                                          ": the recipient is not in RECIPIENT_ALLOWLIST.");
+    if (why && why->starts_with("cancelled by "))
+        return because("cancelled_by_person", "A person cancelled it at " + spoken(at) + ": " + *why + ".");
     return because("cancelled", "It was cancelled at " + spoken(at) + (why ? ": " + *why + "." : "."));
 }
 
-}  // namespace
-
-Explanation explain(const MessageHistory& history) {
+Explanation of_state(const MessageHistory& history) {
     switch (history.message.status) {
         case Status::scheduled:
         case Status::retrying:
@@ -359,6 +372,20 @@ Explanation explain(const MessageHistory& history) {
             return cancelled(history);
     }
     return {};
+}
+
+}  // namespace
+
+Explanation explain(const MessageHistory& history) {
+    auto explanation = of_state(history);
+    const auto& done = history.interventions;
+    const auto last = std::find_if(done.rbegin(), done.rend(), [](const auto& one) { return one.replay; });
+    if (last == done.rend()) return explanation;
+    return explanation
+        .say("It was " + last->was + " before " + last->by + " replayed it at " + spoken(last->at) + ": " +
+             last->reason + ".")
+        .with("replayedAt", last->at)
+        .with("replayedBy", last->by);
 }
 
 }  // namespace domain

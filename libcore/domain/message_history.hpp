@@ -35,6 +35,15 @@ struct Removal {
     std::optional<Instant> scheduled_send_time;
 };
 
+/// What a person did about it.
+struct InterventionRecord {
+    Instant at{};
+    bool replay = false;  ///< else a cancel
+    std::string by;
+    std::string reason;
+    std::string was;  ///< the status before
+};
+
 /// All instants are the ledger's clock's.
 struct MessageHistory {
     Message message;
@@ -57,6 +66,7 @@ struct MessageHistory {
     int earlier_attempts = 0;                      ///< recorded ones that are not among them
     std::vector<PauseSpan> holds;  ///< that touch the time from the message's instant on, in order
     std::vector<Removal> removals;
+    std::vector<InterventionRecord> interventions;  ///< the newest ones, in order
 };
 
 struct TimelineEvent {

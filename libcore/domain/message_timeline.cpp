@@ -23,6 +23,11 @@ std::string text_of(const PauseSpan& hold) {
     return what + " by " + hold.by + end + (hold.reason.empty() ? "." : ": " + hold.reason);
 }
 
+std::string text_of(const InterventionRecord& done) {
+    return std::string(done.replay ? "Replayed by " : "Cancelled by ") + done.by + " when it was " +
+           done.was + ": " + done.reason;
+}
+
 /// Attempts of which there is no row: not recorded, or a success at once, which the message itself tells.
 std::optional<TimelineEvent> without_record(int first, int last) {
     if (first > last) return std::nullopt;
@@ -54,7 +59,7 @@ void add_attempts(std::vector<Placed>& events, const MessageHistory& history) {
     }
     // The last one is told by the state it led to, unless the message waits again.
     const auto status = history.message.status;
-    const bool waits = status == Status::retrying || status == Status::queued;
+    const bool waits = status == Status::scheduled || status == Status::retrying || status == Status::queued;
     if (auto gap = without_record(next, history.message.attempt - (waits ? 0 : 1)))
         events.emplace_back(history.changed_at, std::move(*gap));
 }
@@ -63,7 +68,14 @@ bool last_attempt_is_told(const MessageHistory& history) {
     return !history.attempts.empty() && history.attempts.back().number == history.message.attempt;
 }
 
-/// What led to the present state, where an attempt does not say it.
+/// By a person, who is told of apart.
+bool was_done_last(const MessageHistory& history, bool replay) {
+    if (history.interventions.empty() || history.interventions.back().replay != replay) return false;
+    const auto& why = history.message.error_message;
+    return replay ? history.message.status == Status::scheduled : why && why->starts_with("cancelled by ");
+}
+
+/// What led to the present state, where neither an attempt nor a person's doing says it.
 std::optional<TimelineEvent> last_event(const MessageHistory& history) {
     const auto& message = history.message;
     const auto changed = history.changed_at;
@@ -73,6 +85,7 @@ std::optional<TimelineEvent> last_event(const MessageHistory& history) {
         case Status::scheduled:
         case Status::retrying:
             if (changed == history.planned_at || last_attempt_is_told(history)) return std::nullopt;
+            if (was_done_last(history, true)) return std::nullopt;
             if (message.status == Status::retrying && message.attempt > 0)
                 return TimelineEvent{changed, "taken_back", "Taken back to wait again" + why + "."};
             return TimelineEvent{changed, "changed",
@@ -91,6 +104,7 @@ std::optional<TimelineEvent> last_event(const MessageHistory& history) {
             return TimelineEvent{attention, "unknown",
                                  "Left to a person: the provider may have it" + why + "."};
         case Status::cancelled:
+            if (was_done_last(history, false)) return std::nullopt;
             return TimelineEvent{changed, "cancelled", "Cancelled" + why + "."};
     }
     return std::nullopt;
@@ -112,6 +126,8 @@ std::vector<TimelineEvent> timeline(const MessageHistory& history) {
         add(message.scheduled_send_time, "due", "Its time had come.");
     for (const auto& hold : history.holds)
         add(hold.since, hold.everything ? "deliveries_paused" : "type_paused", text_of(hold));
+    for (const auto& done : history.interventions)
+        add(done.at, done.replay ? "replayed" : "cancelled", text_of(done));
     add_attempts(events, history);
     if (auto last = last_event(history)) {
         const auto at = last->at.value_or(history.changed_at);

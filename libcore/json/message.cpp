@@ -25,7 +25,8 @@ void write_members(Writer& writer, const domain::Message& message) {
         .member("messageContent", message.message_content)
         .member("actualSendTime", message.actual_send_time)
         .member("apiResponseCode", message.api_response_code)
-        .member("errorMessage", message.error_message);
+        .member("errorMessage", message.error_message)
+        .member("replayedFor", message.replayed_for);
 }
 
 }  // namespace json

@@ -28,7 +28,7 @@ constexpr Statement lock_hinted{"lock_hinted", R"sql(
 constexpr Statement claim_locked{"claim_locked", R"sql(
     WITH ready AS MATERIALIZED (
         SELECT m.id, m.delivery_date, u.email, clock.now,
-               clock.now > m.scheduled_send_time + t.max_lateness AS too_late,
+               clock.now > greatest(m.scheduled_send_time, m.replayed_for) + t.max_lateness AS too_late,
                coalesce(m.message_content,
                         render(CASE WHEN t.late_template IS NOT NULL AND local_date(clock.now, m.timezone) > m.delivery_date
                                     THEN t.late_template ELSE t.template END,
@@ -201,7 +201,7 @@ ClaimReport claim_one(Pool& pool, const domain::Delivery& hint, std::chrono::mil
         if (!error.is_data_error()) throw;
         pool.run(fail_unrenderable, hint.message_id, hint.delivery_date, hint.attempt, error.what());
         ClaimReport report;
-        report.unrenderable = 1;
+        report.unrenderable.push_back(hint.message_id);
         return report;
     }
 }
@@ -223,7 +223,7 @@ ClaimReport claim_singly(Pool& pool, std::span<const domain::Delivery> hints,
             std::ranges::move(one.claimed, std::back_inserter(report.claimed));
             std::ranges::move(one.outdated, std::back_inserter(report.outdated));
             report.missed += one.missed;
-            report.unrenderable += one.unrenderable;
+            std::ranges::move(one.unrenderable, std::back_inserter(report.unrenderable));
             report.given_back += one.given_back;
         } catch (const DatabaseError&) {
             report.blocked.push_back(hint);

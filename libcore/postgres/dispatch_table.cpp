@@ -11,7 +11,8 @@ namespace {
 constexpr Statement take_due{"take_due", R"sql(
     WITH clock AS MATERIALIZED (SELECT app_now() AS now, deliveries_paused() AS paused),
     picked AS MATERIALIZED (
-        SELECT m.id, m.delivery_date, m.message_type, m.type_version, m.scheduled_send_time, m.in_doubt
+        SELECT m.id, m.delivery_date, m.message_type, m.type_version, m.in_doubt,
+               greatest(m.scheduled_send_time, m.replayed_for) AS late_from
         FROM message_logs m
         WHERE m.due_at <= (SELECT now FROM clock WHERE NOT paused) AND m.status IN ('SCHEDULED', 'RETRYING')
         ORDER BY m.due_at
@@ -22,7 +23,7 @@ constexpr Statement take_due{"take_due", R"sql(
                CASE WHEN t.version = p.type_version THEN t.paused_until ELSE clock.now + $2::interval END AS wait_until,
                CASE
                    WHEN t.version IS DISTINCT FROM p.type_version THEN 'outdated'
-                   WHEN clock.now > p.scheduled_send_time + t.max_lateness
+                   WHEN clock.now > p.late_from + t.max_lateness
                        THEN CASE WHEN p.in_doubt THEN 'UNKNOWN' ELSE 'MISSED' END
                    WHEN t.paused_until > clock.now THEN 'postponed'
                    ELSE 'QUEUED'

@@ -50,6 +50,15 @@ constexpr Statement select_holds{"message_holds", R"sql(
     SELECT everything, since, until, actor, reason FROM holds_of($1)
     WHERE (until IS NULL OR until > $2) AND since < $3)sql"};
 
+constexpr int listed_interventions = 20;
+
+constexpr Statement select_interventions{"message_interventions", R"sql(
+    SELECT ledger_time(at), action = 'message replayed', actor, coalesce(detail->>'reason', ''), coalesce(detail->>'was', '')
+    FROM audit_log
+    WHERE subject = idempotency_key($1, $2, $3) AND action IN ('message replayed', 'message cancelled')
+    ORDER BY id DESC
+    LIMIT $4)sql"};
+
 constexpr Statement select_removals{"message_removals", R"sql(
     SELECT ledger_time(at), (detail->>'scheduled_send_time')::timestamptz
     FROM audit_log WHERE subject = idempotency_key($1, $2, $3) AND action = 'message removed'
@@ -112,7 +121,8 @@ domain::MessageHistory read_history(const Row& row) {
             .type_rules_changed_at = row.get<std::optional<Instant>>(next + 14),
             .attempts = {},
             .holds = {},
-            .removals = {}};
+            .removals = {},
+            .interventions = {}};
 }
 
 std::vector<domain::Removal> read_removals(Transaction& transaction, const domain::Uuid& user,
@@ -153,6 +163,15 @@ domain::MessageHistory completed(Transaction& transaction, domain::MessageHistor
                                  .by = row.get<std::string>(3),
                                  .reason = row.get<std::string>(4)});
     }
+    for (const Row row : transaction.run(select_interventions, message.user_id, message.message_type,
+                                         message.delivery_date, listed_interventions)) {
+        history.interventions.push_back({.at = row.get<Instant>(0),
+                                         .replay = row.get<bool>(1),
+                                         .by = row.get<std::string>(2),
+                                         .reason = row.get<std::string>(3),
+                                         .was = row.get<std::string>(4)});
+    }
+    std::ranges::reverse(history.interventions);
     history.removals =
         read_removals(transaction, message.user_id, message.message_type, message.delivery_date);
     return history;

@@ -4,15 +4,11 @@
 
 namespace postgres {
 
-namespace {
-
 domain::Status read_status(std::string_view text) {
     const auto status = domain::parse_status(text);
     if (!status) throw std::logic_error("message_logs holds an unknown status");
     return *status;
 }
-
-}  // namespace
 
 domain::Message read_message(const Row& row) {
     return {.id = row.get<domain::Uuid>(0),
@@ -31,7 +27,8 @@ domain::Message read_message(const Row& row) {
             .message_content = row.get<std::optional<std::string>>(13),
             .actual_send_time = row.get<std::optional<domain::Instant>>(14),
             .api_response_code = row.get<std::optional<int>>(15),
-            .error_message = row.get<std::optional<std::string>>(16)};
+            .error_message = row.get<std::optional<std::string>>(16),
+            .replayed_for = row.get<std::optional<domain::Instant>>(17)};
 }
 
 }  // namespace postgres

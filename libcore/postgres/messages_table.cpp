@@ -11,7 +11,8 @@ namespace {
 // order.
 constexpr int most_looked_at = 5000;
 
-// $1, $2: the position; $3 status, $4 type, $5 from, $6 to, $7 the page, $8 the most to look at. The row
+// $1, $2: the position; $3 status, $4 type, $5 from, $6 to, $7 the page, $8 the most to look at, $9 response
+// code, $10 error. The row
 // after the page tells where the next begins; so does the last one looked at, unless these were all.
 #define CHOOSE                                                                                               \
     " ORDER BY 1 DESC, 2 DESC LIMIT $8), "                                                                   \
@@ -19,6 +20,8 @@ constexpr int most_looked_at = 5000;
     "          WHERE ($3::text IS NULL OR status = $3) AND ($4::text IS NULL OR message_type = $4) "         \
     "            AND ($5::timestamptz IS NULL OR scheduled_send_time >= $5) "                                \
     "            AND ($6::timestamptz IS NULL OR scheduled_send_time < $6) "                                 \
+    "            AND ($9::smallint IS NULL OR api_response_code = $9) "                                      \
+    "            AND ($10::text IS NULL OR starts_with(error_message, $10)) "                                \
     "          ORDER BY place DESC, id DESC LIMIT $7), "                                                     \
     "edge AS (SELECT place, id, NULL::date AS delivery_date FROM looked_at "                                 \
     "         WHERE (SELECT count(*) FROM looked_at) = $8 AND (SELECT count(*) FROM found) < $7 "            \
@@ -34,7 +37,7 @@ constexpr int most_looked_at = 5000;
 constexpr Statement by_attention{"messages_by_attention",
                                  "WITH looked_at AS MATERIALIZED ("
                                  "SELECT attention_at AS place, id, delivery_date, status, message_type, "
-                                 "scheduled_send_time FROM message_logs "
+                                 "scheduled_send_time, api_response_code, error_message FROM message_logs "
                                  "WHERE attention_at <= $1 AND (attention_at < $1 OR id < $2)" CHOOSE};
 
 // The date of a message is its instant's or the next to it, wherever the recipient lives.
@@ -42,14 +45,14 @@ constexpr Statement by_time{
     "messages_by_time",
     "WITH looked_at AS MATERIALIZED ("
     "SELECT scheduled_send_time AS place, id, delivery_date, status, message_type, "
-    "scheduled_send_time FROM message_logs "
+    "scheduled_send_time, api_response_code, error_message FROM message_logs "
     "WHERE message_type = $4 AND scheduled_send_time >= $5 AND scheduled_send_time < $6 "
     "AND delivery_date BETWEEN ($5::timestamptz AT TIME ZONE 'UTC')::date - 2 "
     "AND ($6::timestamptz AT TIME ZONE 'UTC')::date + 2 "
     "AND scheduled_send_time <= $1 AND (scheduled_send_time < $1 OR id < $2)" CHOOSE};
 
-// Planned anew each time, as a plan made while a partition was empty takes any index for the right one; and in the
-// order of the index, a group of equal instants at a time, instead of sorting all there is.
+// Planned anew each time, as a plan made while a partition was empty takes any index for the right one; and
+// in the order of the index, a group of equal instants at a time, instead of sorting all there is.
 constexpr const char* by_index =
     "SET TRANSACTION READ ONLY; SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_seqscan = "
     "off; "
@@ -58,15 +61,17 @@ constexpr const char* by_index =
 }  // namespace
 
 MessagesPage list_messages(Pool& pool, const MessagesQuery& query) {
-    const bool of_a_type = query.message_type && query.from && query.to;
+    const auto& filter = query.filter;
+    const bool of_a_type = filter.message_type && filter.from && filter.to;
     std::optional<std::string_view> status;
-    if (query.status) status = domain::to_string(*query.status);
+    if (filter.status) status = domain::to_string(*filter.status);
     const std::string position = query.after ? domain::to_string(query.after->at) : "infinity";
     const auto id = query.after ? query.after->id : domain::Uuid();
     const Rows rows = transact(pool, [&](Transaction& transaction) {
         transaction.execute(by_index);
-        return transaction.run(of_a_type ? by_time : by_attention, position, id, status, query.message_type,
-                               query.from, query.to, query.limit + 1, most_looked_at);
+        return transaction.run(of_a_type ? by_time : by_attention, position, id, status, filter.message_type,
+                               filter.from, filter.to, query.limit + 1, most_looked_at, filter.response_code,
+                               filter.error);
     });
     MessagesPage page;
     for (const Row row : rows) {

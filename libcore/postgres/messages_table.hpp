@@ -2,10 +2,9 @@
 #pragma once
 
 #include <optional>
-#include <string>
 #include <vector>
 
-#include "libcore/domain/message.hpp"
+#include "libcore/domain/intervention.hpp"
 
 namespace postgres {
 
@@ -20,10 +19,7 @@ struct ListPosition {
 /// With a type, `from` and `to`: that type's messages, by the instant for which they are planned. Without:
 /// FAILED, MISSED and UNKNOWN ones, by when they became so. Whatever else is given chooses among these.
 struct MessagesQuery {
-    std::optional<domain::Status> status = {};
-    std::optional<std::string> message_type = {};
-    std::optional<domain::Instant> from = {};  ///< the earliest planned instant
-    std::optional<domain::Instant> to = {};    ///< they come before it
+    domain::MessageFilter filter = {};
     std::optional<ListPosition> after = {};
     int limit = 50;
 };

@@ -33,7 +33,8 @@ constexpr Statement record{"record_outcomes", R"sql(
         FROM outcome o, (SELECT app_now() AS now) AS clock
         WHERE m.id = o.id AND m.delivery_date = o.delivery_date AND m.delivery_date BETWEEN $13 AND $14
           AND (m.status = 'SENDING' AND m.attempt = o.attempt
-               OR o.status = 'SENT' AND m.status IN ('QUEUED', 'RETRYING', 'UNKNOWN') AND m.attempt >= o.attempt)
+               OR o.status = 'SENT' AND m.attempt >= o.attempt
+                  AND m.status IN ('SCHEDULED', 'QUEUED', 'SENDING', 'RETRYING', 'UNKNOWN'))
         RETURNING m.id, m.status, clock.now - m.scheduled_send_time AS lateness
     ), attempts AS (
         INSERT INTO delivery_attempts (message_id, delivery_date, attempt, started_at, finished_at, outcome,
@@ -118,6 +119,23 @@ std::vector<Recorded> record_together(Pool& pool, std::span<const Attempted> att
     return recorded;
 }
 
+// Of two outcomes of one message a statement would take any.
+bool is_about_one_twice(std::span<const Attempted> attempts) {
+    std::vector<domain::Uuid> ids;
+    ids.reserve(attempts.size());
+    for (const Attempted& attempt : attempts) ids.push_back(attempt.message_id);
+    std::ranges::sort(ids);
+    return std::ranges::adjacent_find(ids) != ids.end();
+}
+
+// A success is recorded before another attempt's failure could end the row.
+std::vector<Attempted> successes_first(std::span<const Attempted> attempts) {
+    std::vector<Attempted> ordered(attempts.begin(), attempts.end());
+    std::ranges::stable_partition(
+        ordered, [](const Attempted& attempt) { return attempt.outcome.ending == domain::Ending::sent; });
+    return ordered;
+}
+
 // The ledger refused what the provider answered: keep the outcome, without the provider's words.
 Attempted without_texts(Attempted attempt) {
     attempt.body.clear();
@@ -130,12 +148,12 @@ Attempted without_texts(Attempted attempt) {
 std::vector<Recorded> record_outcomes(Pool& pool, std::span<const Attempted> attempts) {
     if (attempts.empty()) return {};
     try {
-        return record_together(pool, attempts);
+        if (!is_about_one_twice(attempts)) return record_together(pool, attempts);
     } catch (const DatabaseError& error) {
         if (!error.is_data_error()) throw;
     }
     std::vector<Recorded> recorded;
-    for (const Attempted& attempt : attempts) {
+    for (const Attempted& attempt : successes_first(attempts)) {
         std::vector<Recorded> one;
         try {
             one = record_together(pool, std::span(&attempt, 1));

@@ -32,8 +32,8 @@ struct Recorded {
 };
 
 /// Records what still holds: an outcome lands on the row only while that attempt has the lease, a success
-/// also on a row that was given up meanwhile. What has moved on is left alone and absent from the answer.
-/// Committed on return. One bad row does not stop the others.
+/// also on a row that was given up meanwhile, or that a later attempt has. What has moved on is left alone
+/// and absent from the answer. Committed on return. One bad row does not stop the others.
 std::vector<Recorded> record_outcomes(Pool& pool, std::span<const Attempted> attempts);
 
 }  // namespace postgres

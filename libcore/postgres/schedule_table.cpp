@@ -1,7 +1,6 @@
 #include "libcore/postgres/schedule_table.hpp"
 
-#include <stdexcept>
-
+#include "libcore/postgres/message_columns.hpp"
 #include "libcore/postgres/transaction.hpp"
 
 namespace postgres {
@@ -50,9 +49,7 @@ constexpr Statement select_totals{"due_totals", "SELECT message_type, messages F
 domain::ComingMessage read_coming(const Row& row) {
     std::optional<domain::PlannedAs> planned;
     if (!row.is_null(8)) {
-        const auto status = domain::parse_status(row.get<std::string_view>(9));
-        if (!status) throw std::logic_error("message_logs holds an unknown status");
-        planned = {row.get<domain::Uuid>(8), *status};
+        planned = {row.get<domain::Uuid>(8), read_status(row.get<std::string_view>(9))};
     }
     return {.message_type = row.get<std::string>(0),
             .delivery_date = row.get<domain::Date>(1),

@@ -68,11 +68,13 @@ std::string whole_seconds(std::chrono::nanoseconds duration) {
 
 }  // namespace
 
-Application::Application(postgres::Pool& pool, Reference& reference, runtime::Registry& registry, Door door)
+Application::Application(postgres::Pool& pool, Reference& reference, runtime::Registry& registry, Door door,
+                         std::chrono::milliseconds key_life)
     : pool_(pool),
       reference_(reference),
       metrics_(registry),
       door_(std::move(door)),
+      key_life_(key_life),
       limiter_(door_.limits, random_number()) {}
 
 runtime::Reply Application::handle(const runtime::Request& request) {
@@ -154,7 +156,7 @@ Answer Application::answer(Visit& visit) {
     const auto query = Query::read(visit.request.query, found.route->parameters);
     if (!query) return problem_of(query.errors());
     return found.route->handler(
-        {visit.request, pool_, *reference, *query, found.id, visit.actor, found.name, found.date});
+        {visit.request, pool_, *reference, *query, found.id, visit.actor, found.name, found.date, key_life_});
 }
 
 /// Why the door stays closed.

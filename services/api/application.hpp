@@ -24,7 +24,8 @@ struct Door {
 /// Thread-safe.
 class Application {
 public:
-    Application(postgres::Pool& pool, Reference& reference, runtime::Registry& registry, Door door);
+    Application(postgres::Pool& pool, Reference& reference, runtime::Registry& registry, Door door,
+                std::chrono::milliseconds key_life);
 
     runtime::Reply handle(const runtime::Request& request);
 
@@ -50,6 +51,7 @@ private:
     Reference& reference_;
     RequestMetrics metrics_;
     const Door door_;
+    const std::chrono::milliseconds key_life_;
     RateLimiter limiter_;
     runtime::log::RateLimit slow_limit_{std::chrono::seconds(1)};
     runtime::log::RateLimit unavailable_limit_{std::chrono::seconds(1)};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <memory>
 #include <string_view>
 #include <variant>
@@ -23,10 +24,11 @@ struct Call {
     postgres::Pool& pool;
     const Snapshot& reference;
     const Query& query;
-    domain::Uuid id;         ///< of the path, where the route has one
-    std::string_view actor;  ///< whose key it is, for the audit log
-    std::string_view name;   ///< of the path, where the route has one
-    domain::Date date;       ///< of the path, where the route has one
+    domain::Uuid id;                     ///< of the path, where the route has one
+    std::string_view actor;              ///< whose key it is, for the audit log
+    std::string_view name;               ///< of the path, where the route has one
+    domain::Date date;                   ///< of the path, where the route has one
+    std::chrono::milliseconds key_life;  ///< for how long the provider knows an idempotency key
 };
 
 using Answer = std::variant<runtime::Reply, json::Problem>;
@@ -42,12 +44,16 @@ Answer delete_user(const Call& call);
 Answer list_user_messages(const Call& call);
 extern const std::array<Parameter, 3> message_list_parameters;
 Answer list_messages(const Call& call);
-extern const std::array<Parameter, 6> messages_parameters;
+extern const std::array<Parameter, 8> messages_parameters;
 Answer get_user_schedule(const Call& call);
 extern const std::array<Parameter, 3> user_schedule_parameters;
 Answer preview_schedule(const Call& call);
 extern const std::array<Parameter, 5> preview_parameters;
 Answer get_message(const Call& call);
+Answer replay_message(const Call& call);
+Answer cancel_message(const Call& call);
+Answer replay_messages(const Call& call);
+Answer cancel_messages(const Call& call);
 Answer explain_day(const Call& call);
 extern const std::array<Parameter, 2> explain_day_parameters;
 Answer list_occasions(const Call& call);

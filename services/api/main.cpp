@@ -36,7 +36,7 @@ int serve(const api::Settings& settings) {
     if (settings.door.keys_required && reference.current()->keys.empty()) {
         throw runtime::Misconfigured("no key configured: make one with 'api-svc keys create'");
     }
-    api::Application application(pool, reference, registry, settings.door);
+    api::Application application(pool, reference, registry, settings.door, settings.provider_key_life);
     runtime::HttpServer server(settings.http,
                                [&](const auto& request) { return application.handle(request); });
     const service::PauseWatch pause_watch(pool, pause, loops, {}, [&] { reference.forget_zones(); });

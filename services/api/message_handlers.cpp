@@ -1,7 +1,5 @@
-#include <algorithm>
-#include <charconv>
-
 #include "libcore/domain/message_type.hpp"
+#include "libcore/domain/text.hpp"
 #include "libcore/json/message.hpp"
 #include "libcore/postgres/messages_table.hpp"
 #include "libcore/postgres/user_messages_table.hpp"
@@ -32,32 +30,12 @@ std::optional<postgres::MessagePosition> parse_cursor(std::string_view text) {
     return postgres::MessagePosition{*date, *id};
 }
 
-std::optional<int> parse_limit(std::string_view text) {
-    int limit = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
-    if (error != std::errc() || end != text.data() + text.size() || limit < 1 || limit > max_limit)
-        return std::nullopt;
-    return limit;
-}
-
 std::string encode(const std::vector<domain::Message>& messages, const std::optional<std::string>& next) {
     json::Writer writer;
     writer.begin_object().key("items").begin_array();
     for (const auto& message : messages) json::write(writer, message);
     writer.end_array().member("nextCursor", next).end_object();
     return writer.take();
-}
-
-bool is_status(std::string_view text) {
-    return domain::parse_status(text).has_value();
-}
-
-bool is_limit(std::string_view text) {
-    return parse_limit(text).has_value();
-}
-
-bool is_cursor(std::string_view text) {
-    return parse_cursor(text).has_value();
 }
 
 /// "2027-02-28T09:00:00Z_<uuid>".
@@ -70,52 +48,34 @@ std::optional<postgres::ListPosition> parse_position(std::string_view text) {
     return postgres::ListPosition{*at, *id};
 }
 
-bool is_position(std::string_view text) {
-    return parse_position(text).has_value();
+/// As a provider's answer has one.
+std::optional<int> parse_response_code(std::string_view text) {
+    return parse_number<100, 599>(text);
 }
 
-bool is_instant(std::string_view text) {
-    return domain::parse_instant(text).has_value();
+bool is_error(std::string_view text) {
+    constexpr std::size_t longest = 200;
+    return !text.empty() && text.size() <= longest && domain::is_line(text);
 }
 
 postgres::MessagesQuery list_query_of(const Query& given) {
     postgres::MessagesQuery query{.limit = default_limit};
-    if (const auto status = given.value("status")) query.status = domain::parse_status(*status);
-    if (const auto type = given.value("messageType")) query.message_type = *type;
-    if (const auto from = given.value("from")) query.from = domain::parse_instant(*from);
-    if (const auto to = given.value("to")) query.to = domain::parse_instant(*to);
-    if (const auto limit = given.value("limit")) query.limit = parse_limit(*limit).value_or(default_limit);
+    if (const auto status = given.value("status")) query.filter.status = domain::parse_status(*status);
+    if (const auto type = given.value("messageType")) query.filter.message_type = *type;
+    if (const auto from = given.value("from")) query.filter.from = domain::parse_instant(*from);
+    if (const auto to = given.value("to")) query.filter.to = domain::parse_instant(*to);
+    if (const auto code = given.value("apiResponseCode"))
+        query.filter.response_code = parse_response_code(*code);
+    if (const auto error = given.value("error")) query.filter.error = *error;
+    if (const auto limit = given.value("limit")) query.limit = *parse_number<1, max_limit>(*limit);
     if (const auto cursor = given.value("cursor")) query.after = parse_position(*cursor);
     return query;
-}
-
-/// What no index would answer is refused.
-domain::Errors faults_of(const postgres::MessagesQuery& query) {
-    // As far as the ledger is planned ahead or a month is looked back on.
-    constexpr std::chrono::days longest{31};
-    domain::Errors errors;
-    if (query.from && query.to) {
-        if (*query.to <= *query.from) {
-            errors.push_back({"invalid", "to", "must come after from"});
-        } else if (*query.to - *query.from > longest) {
-            errors.push_back({"invalid", "to", "must not be more than 31 days after from"});
-        }
-    }
-    using domain::Status;
-    const bool of_a_type = query.message_type && query.from && query.to;
-    if (!of_a_type && query.status && *query.status != Status::failed && *query.status != Status::missed &&
-        *query.status != Status::unknown) {
-        errors.push_back({"invalid", "status",
-                          "must be FAILED, MISSED or UNKNOWN unless messageType, from and to are given"});
-    }
-    return errors;
 }
 
 postgres::UserMessagesQuery query_of(const Call& call) {
     postgres::UserMessagesQuery query{.user_id = call.id, .limit = default_limit};
     if (const auto status = call.query.value("status")) query.status = domain::parse_status(*status);
-    if (const auto limit = call.query.value("limit"))
-        query.limit = parse_limit(*limit).value_or(default_limit);
+    if (const auto limit = call.query.value("limit")) query.limit = *parse_number<1, max_limit>(*limit);
     if (const auto cursor = call.query.value("cursor")) query.after = parse_cursor(*cursor);
     return query;
 }
@@ -123,23 +83,26 @@ postgres::UserMessagesQuery query_of(const Call& call) {
 }  // namespace
 
 const std::array<Parameter, 3> message_list_parameters = {{
-    {"status", is_status, "must be a status such as SCHEDULED or SENT"},
-    {"limit", is_limit, "must be a number from 1 to 100"},
-    {"cursor", is_cursor, "must be the nextCursor of an earlier answer"},
+    {"status", fits<domain::parse_status>, "must be a status such as SCHEDULED or SENT"},
+    {"limit", fits<parse_number<1, max_limit>>, "must be a number from 1 to 100"},
+    {"cursor", fits<parse_cursor>, "must be the nextCursor of an earlier answer"},
 }};
 
-const std::array<Parameter, 6> messages_parameters = {{
-    {"status", is_status, "must be a status such as FAILED or MISSED"},
+const std::array<Parameter, 8> messages_parameters = {{
+    {"status", fits<domain::parse_status>, "must be a status such as FAILED or MISSED"},
     {"messageType", domain::is_type_name, "must be a message type's name such as BIRTHDAY"},
-    {"from", is_instant, "must be an instant such as 2027-03-01T12:00:00Z"},
-    {"to", is_instant, "must be an instant such as 2027-03-01T12:00:00Z"},
-    {"limit", is_limit, "must be a number from 1 to 100"},
-    {"cursor", is_position, "must be the nextCursor of an earlier answer"},
+    {"from", fits<domain::parse_instant>, "must be an instant such as 2027-03-01T12:00:00Z"},
+    {"to", fits<domain::parse_instant>, "must be an instant such as 2027-03-01T12:00:00Z"},
+    {"apiResponseCode", fits<parse_response_code>, "must be a number from 100 to 599"},
+    {"error", is_error, "must be one line of 1 to 200 bytes"},
+    {"limit", fits<parse_number<1, max_limit>>, "must be a number from 1 to 100"},
+    {"cursor", fits<parse_position>, "must be the nextCursor of an earlier answer"},
 }};
 
 Answer list_messages(const Call& call) {
     auto query = list_query_of(call.query);
-    if (auto faults = faults_of(query); !faults.empty()) return problem_of(std::move(faults));
+    if (auto faults = domain::list_faults(query.filter); !faults.empty())
+        return problem_of(std::move(faults));
     for (;; query.limit /= 2) {
         const auto page = postgres::list_messages(call.pool, query);
         std::optional<std::string> next;

@@ -10,7 +10,7 @@ namespace api {
 
 namespace {
 
-// An import that uses up what an address may do must not keep anybody from stopping everything.
+// An import that uses up what an address may do must not keep anybody from stopping messages.
 constexpr bool unlimited = false;
 
 constexpr auto table = std::to_array<Route>({
@@ -25,6 +25,10 @@ constexpr auto table = std::to_array<Route>({
     {"GET", "/api/v1/users/{id}/explanation", "messages:read", explain_day, explain_day_parameters},
     {"GET", "/api/v1/messages", "messages:read", list_messages, messages_parameters},
     {"GET", "/api/v1/messages/{id}", "messages:read", get_message},
+    {"POST", "/api/v1/messages/{id}/replay", "messages:write", replay_message},
+    {"POST", "/api/v1/messages/{id}/cancel", "messages:write", cancel_message},
+    {"POST", "/api/v1/messages/replay", "messages:write", replay_messages},
+    {"POST", "/api/v1/messages/cancel", "messages:write", cancel_messages, {}, unlimited},
     {"GET", "/api/v1/users/{id}/occasions", "users:read", list_occasions},
     {"POST", "/api/v1/users/{id}/occasions", "users:write", add_occasion},
     {"DELETE", "/api/v1/users/{id}/occasions/{name}/{date}", "users:write", remove_occasion},

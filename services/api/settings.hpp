@@ -23,6 +23,8 @@ struct Settings {
     runtime::HttpServer::Settings http;
     runtime::OpsServer::Settings ops;
     Door door;
+    /// For how long the provider knows an idempotency key.
+    std::chrono::milliseconds provider_key_life{};
 };
 
 /// What is wrong is recorded in the environment.

@@ -99,6 +99,7 @@ std::chrono::milliseconds Claimer::claim(std::vector<Hint> hints) {
     }
     count(report, hints.size());
     if (!jobs.empty()) parts_.lanes.add(std::move(jobs));
+    for (const domain::Uuid& failed : report.unrenderable) parts_.consumer.reject(tag_of(failed));
     for (domain::Delivery& blocked : report.blocked) {
         const auto tag = tag_of(blocked.message_id);
         parts_.hints.put({tag, std::move(blocked)});
@@ -126,21 +127,22 @@ void Claimer::replan(const std::vector<postgres::Outdated>& outdated, std::vecto
 }
 
 void Claimer::count(const postgres::ClaimReport& report, std::size_t hints) {
-    const std::size_t accounted =
-        report.claimed.size() + report.outdated.size() + report.blocked.size() +
-        static_cast<std::size_t>(report.missed + report.unrenderable + report.given_back);
+    const std::size_t accounted = report.claimed.size() + report.outdated.size() + report.blocked.size() +
+                                  report.unrenderable.size() +
+                                  static_cast<std::size_t>(report.missed + report.given_back);
     claimed_.Increment(static_cast<double>(report.claimed.size()));
     outdated_.Increment(static_cast<double>(report.outdated.size()));
     missed_.Increment(report.missed);
     blocked_.Increment(static_cast<double>(report.blocked.size()));
-    unrenderable_.Increment(report.unrenderable);
+    unrenderable_.Increment(static_cast<double>(report.unrenderable.size()));
     given_back_.Increment(report.given_back);
     nothing_.Increment(static_cast<double>(hints - std::min(hints, accounted)));
     if (report.missed > 0) {
         runtime::log::error("messages are later than their type allows", {{"missed", report.missed}});
     }
-    if (report.unrenderable > 0) {
-        runtime::log::error("messages cannot be rendered", {{"messages", report.unrenderable}});
+    if (!report.unrenderable.empty()) {
+        runtime::log::error("messages cannot be rendered",
+                            {{"messages", static_cast<int>(report.unrenderable.size())}});
     }
 }
 

@@ -110,10 +110,10 @@ private:
 };
 
 std::string make_key(const std::string& database_url) {
-    const auto made = support::run(
-        "api-svc",
-        {"keys", "create", "--name", "test", "--scopes", "users:read,users:write,messages:read,admin"},
-        {{"DATABASE_URL", database_url}});
+    const auto made = support::run("api-svc",
+                                   {"keys", "create", "--name", "test", "--scopes",
+                                    "users:read,users:write,messages:read,messages:write,admin"},
+                                   {{"DATABASE_URL", database_url}});
     const auto begin = made.output.find("tdg_");
     REQUIRE(begin != std::string::npos);
     return made.output.substr(begin, made.output.find('\n', begin) - begin);
@@ -137,7 +137,26 @@ void be_refused(Client& client, const std::string& location) {
     }
     CHECK(client.call("GET", "/api/v1/canary@example.com").status == 404);
     CHECK(client.call("GET", users + "/canary@example.com").status >= 400);
-    CHECK(client.call("GET", location + "/messages?status=canary&cursor=canary").status == 400);
+    const std::string messages = "/api/v1/messages";
+    const std::string types = "/api/v1/message-types";
+    for (const auto& target : {location + "/messages?status=canary&cursor=canary",
+                               messages + "?error=canary%00&apiResponseCode=canary",
+                               location + "/schedule?cursor=canary&years=canary",
+                               location + "/explanation?type=canary&date=canary",
+                               "/api/v1/schedule/preview?from=canary&messageType=canary&cursor=canary"s})
+        CHECK(client.call("GET", target).status == 400);
+    for (const auto* path : {"/replay", "/cancel"}) {
+        CHECK(client.call("POST", messages + path, R"({"reason": "canary\ncanary", "error": 7})").status ==
+              400);
+        CHECK(client.call("POST", messages + path, R"({"token": "canary", "count": "canary"})").status ==
+              400);
+    }
+    CHECK(client.call("POST", types, R"({"name": "canary", "template": "canary {oops}"})").status == 400);
+    CHECK(client.call("PATCH", types + "/BIRTHDAY", R"({"sendAt": "canary", "template": 7})").status == 400);
+    CHECK(client.call("POST", location + "/occasions", R"({"messageType": "CANARY", "date": "canary"})")
+              .status == 400);
+    CHECK(client.call("POST", "/api/v1/pause", R"({"reason": "canary\ncanary", "until": "canary"})").status ==
+          400);
 }
 
 /// A file that grows, and where it ended at first.
@@ -242,6 +261,12 @@ TEST_CASE(
     const auto needs_a_person = [&] { return system.count(Status::failed) + system.count(Status::unknown); };
     REQUIRE(eventually([&] { return system.count(Status::sent) >= 105 && needs_a_person() >= 2; }, 60s));
 
+    const std::string replay = "/api/v1/messages/replay";
+    const auto shown = client.call("POST", replay, R"({"reason": "canary asked for it", "force": true})");
+    const auto token = shown.body.substr(shown.body.find("\"token\":") + 8, 38);
+    const auto ready = shown.body.substr(shown.body.find("\"count\":") + 8, 1);
+    CHECK(client.call("POST", replay, R"({"token": )" + token + R"(, "count": )" + ready + "}").status ==
+          200);
     watch.see_operations(worker);
     CHECK(worker.stop() == 0);
     system.set_clock("2027-03-11T09:00:00Z");

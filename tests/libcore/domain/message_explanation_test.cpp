@@ -109,6 +109,21 @@ TEST_CASE("every state of a message has its explanation") {
         nine + 72h;
     row("waiting_replan", waiting(nine), "before a change").outdated = true;
     {
+        auto& replayed = row("waiting_replay", waiting(nine + 72h),
+                             "It was FAILED before ops replayed it at 2027-03-04T08:00:00Z: it was us.");
+        replayed.now = nine + 71h;
+        replayed.message.replayed_for = nine + 72h;
+        replayed.interventions = {{nine + 71h, true, "ops", "it was us", "FAILED"}};
+    }
+    {
+        auto& replayed = row("waiting_dispatch", waiting(nine + 72h), "It was MISSED before");
+        replayed.now = nine + 73h;
+        replayed.message.replayed_for = nine + 72h;
+        replayed.interventions = {{nine + 72h, true, "ops", "it was us", "MISSED"}};
+    }
+    row("cancelled_by_person", ended(Status::cancelled, "cancelled by ops: wrong text"),
+        "cancelled by ops: wrong text");
+    {
         auto& outdated = row("waiting_replan", waiting(nine), "before a change");
         outdated.outdated = outdated.everything_paused = true;
     }
@@ -160,7 +175,7 @@ TEST_CASE("every state of a message has its explanation") {
         CHECK(fact(explanation, "scheduledSendTime") == FactValue(nine));
         codes.insert(explanation.code);
     }
-    CHECK(codes.size() == 17);
+    CHECK(codes.size() == 19);
 }
 
 TEST_CASE("a lateness names what the ledger knows of its causes, and else that it knows none") {
@@ -279,6 +294,36 @@ TEST_CASE("a timeline ends with the state a message is in") {
     CHECK(events(ended(Status::failed, "x")).back() == "failed");
     CHECK(events(ended(Status::unknown, "x")).back() == "unknown");
     CHECK(events(ended(Status::cancelled, "opted out")).back() == "cancelled");
+}
+
+TEST_CASE("a timeline tells who replayed and who cancelled a message, and why") {
+    auto replayed = waiting(nine + 50h);
+    replayed.now = nine + 49h;
+    replayed.message.attempt = 1;
+    replayed.message.replayed_for = nine + 50h;
+    replayed.changed_at = nine + 49h;
+    replayed.attempts = {attempt(1, nine + 1s, "FAILED", 400)};
+    replayed.interventions = {{nine + 49h, true, "ops", "it was us", "FAILED"}};
+    CHECK(events(replayed) == Names{"planned", "due", "attempt", "replayed"});
+    CHECK(timeline(replayed).back().text == "Replayed by ops when it was FAILED: it was us");
+
+    auto cancelled = ended(Status::cancelled, "cancelled by ops: wrong text");
+    cancelled.interventions = {{nine + 1s, false, "ops", "wrong text", "QUEUED"}};
+    CHECK(events(cancelled) == Names{"planned", "due", "cancelled"});
+    CHECK(timeline(cancelled).back().text == "Cancelled by ops when it was QUEUED: wrong text");
+}
+
+TEST_CASE("a replayed message is late from its replay on, and its lateness has a known cause") {
+    auto late = missed();
+    late.attention_at = nine + 100h;
+    late.message.replayed_for = nine + 50h;
+    late.interventions = {{nine + 50h, true, "ops", "it was us", "MISSED"}};
+    CHECK(says(explain(late), "2 h more than its type allows"));
+    CHECK_FALSE(says(explain(late), "no cause"));
+    auto again = sent(52h);
+    again.interventions = late.interventions;
+    CHECK_FALSE(says(explain(again), "no cause"));
+    CHECK(fact(explain(again), "replayedBy") == FactValue(std::string("ops")));
 }
 
 TEST_CASE("durations are spoken in their two largest units") {

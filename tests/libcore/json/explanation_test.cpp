@@ -33,7 +33,7 @@ TEST_CASE("a message with its history is the message and what explains it") {
     const auto text = json::encode(retrying());
     CHECK(text.starts_with(R"({"id":"00000000-)"));
     const auto timeline = text.find(
-        R"("errorMessage":null,"timeline":[{"at":"2027-02-28T09:00:00Z","event":"planned","text":"Planned; )");
+        R"("errorMessage":null,"replayedFor":null,"timeline":[{"at":"2027-02-28T09:00:00Z","event":"planned","text":"Planned; )");
     CHECK(timeline != std::string::npos);
     CHECK(text.find(R"({"at":"2027-03-01T09:00:03Z","event":"attempt","text":)"
                     R"("Attempt 1: the provider answered 500 (RETRYING).",)"

@@ -23,7 +23,7 @@ TEST_CASE("a message is written with its instants in UTC and the recipient's loc
           R"("localTime":"2027-02-28T09:00:00","scheduledSendTime":"2027-02-28T03:15:00Z",)"
           R"("dueAt":"2027-02-28T03:15:00Z","status":"SCHEDULED","attempt":0,"failures":0,"inDoubt":false,)"
           R"("civilRule":"leap:feb28","messageContent":null,"actualSendTime":null,"apiResponseCode":null,)"
-          R"("errorMessage":null})");
+          R"("errorMessage":null,"replayedFor":null})");
 }
 
 TEST_CASE("a problem names every wrong field and the request") {

@@ -230,7 +230,7 @@ TEST_CASE("a message that cannot be rendered fails alone and the others are clai
     const auto bad = ledger.add(person);
     const auto report = ledger.claim(ledger.dispatch());
     CHECK(report.claimed.size() == 4);
-    CHECK(report.unrenderable == 1);
+    CHECK(report.unrenderable.size() == 1);
     CHECK(ledger.message(bad).status == "FAILED");
     CHECK(ledger.message(bad).attempt == 1);
     CHECK(ledger.message(bad).needs_attention);

@@ -60,11 +60,14 @@ TEST_CASE("what needs a person comes newest first, in pages, and by status, type
     CHECK(found.front().message_type == "ANNIVERSARY");
     CHECK(found[4].status == Status::failed);
     CHECK(found.back().status == Status::missed);
-    CHECK(ledger.all({.status = Status::missed, .limit = limit}).size() == 11);
-    CHECK(ledger.all({.status = Status::unknown, .limit = limit}).empty());
-    CHECK(ledger.all({.status = Status::missed, .message_type = "ANNIVERSARY", .limit = limit}).size() == 4);
+    CHECK(ledger.all({.filter = {.status = Status::missed}, .limit = limit}).size() == 11);
+    CHECK(ledger.all({.filter = {.status = Status::unknown}, .limit = limit}).empty());
+    CHECK(ledger.all({.filter = {.status = Status::missed, .message_type = "ANNIVERSARY"}, .limit = limit})
+              .size() == 4);
     // Of the 26th, as each lot begins with it.
-    CHECK(ledger.all({.from = at(2027y / 2 / 26, 9h), .to = at(2027y / 2 / 26, 9h) + 1us, .limit = limit})
+    CHECK(ledger
+              .all({.filter = {.from = at(2027y / 2 / 26, 9h), .to = at(2027y / 2 / 26, 9h) + 1us},
+                    .limit = limit})
               .size() == 3);
 }
 
@@ -73,16 +76,15 @@ TEST_CASE("one type's messages in a time come newest first and whatever their st
     ledger.add(30, "SENT", "NULL");
     ledger.add(10, "MISSED");
     ledger.add(10, "SENT", "NULL", "ANNIVERSARY");
-    const postgres::MessagesQuery query{.message_type = "BIRTHDAY",
-                                        .from = at(2027y / 2 / 26, 9h),
-                                        .to = at(2027y / 2 / 28, 9h),
-                                        .limit = GENERATE(1, 3, 8, 50)};
+    const postgres::MessagesQuery query{
+        .filter = {.message_type = "BIRTHDAY", .from = at(2027y / 2 / 26, 9h), .to = at(2027y / 2 / 28, 9h)},
+        .limit = GENERATE(1, 3, 8, 50)};
     const auto found = ledger.all(query);
     REQUIRE(found.size() == 8);
     CHECK(std::ranges::is_sorted(found, std::ranges::greater(), &domain::Message::scheduled_send_time));
     CHECK(found.front().scheduled_send_time == at(2027y / 2 / 27, 9h));
     auto missed = query;
-    missed.status = Status::missed;
+    missed.filter.status = Status::missed;
     CHECK(ledger.all(missed).size() == 2);
 }
 
@@ -91,11 +93,11 @@ TEST_CASE("a list looks at a few thousand messages at a time, by index, and come
     // A session that has planned while the ledger was known to be empty, and does not forbid scans.
     ledger.execute("ANALYZE message_logs");
     auto pool = ledger.database.pool(1);
-    const postgres::MessagesQuery unknown{.status = Status::unknown, .limit = 10};
-    const postgres::MessagesQuery failed{.status = Status::failed,
-                                         .message_type = "BIRTHDAY",
-                                         .from = at(2027y / 2 / 20, 0h),
-                                         .to = at(2027y / 3 / 20, 0h),
+    const postgres::MessagesQuery unknown{.filter = {.status = Status::unknown}, .limit = 10};
+    const postgres::MessagesQuery failed{.filter = {.status = Status::failed,
+                                                    .message_type = "BIRTHDAY",
+                                                    .from = at(2027y / 2 / 20, 0h),
+                                                    .to = at(2027y / 3 / 20, 0h)},
                                          .limit = 10};
     for (int i = 0; i < 10; ++i) {
         CHECK(postgres::list_messages(pool, unknown).messages.empty());

@@ -42,7 +42,8 @@ std::string describe(const model::Key& key, const model::Message& m) {
         << " " << domain::to_string(m.status) << " at " << domain::to_string(m.instant) << " in " << m.zone
         << " due " << (m.due ? domain::to_string(*m.due) : "-") << " attempt " << m.attempt << " version "
         << m.version << " of type version " << m.type_version << " failures " << m.failures << " rescues "
-        << m.rescues << " rule '" << m.rule << "'" << (m.in_doubt ? " in doubt" : "");
+        << m.rescues << " replayed for " << (m.replayed_for ? domain::to_string(*m.replayed_for) : "-")
+        << " rule '" << m.rule << "'" << (m.in_doubt ? " in doubt" : "");
     return out.str();
 }
 
@@ -85,7 +86,7 @@ std::map<model::Key, model::Message> read(postgres::Pool& pool) {
     static constexpr postgres::Statement all{"walk_read", R"(
         SELECT id, user_id, message_type, delivery_date, timezone, scheduled_send_time, coalesce(civil_rule, ''),
                status, due_at, attempt, plan_version, failures, rescues, in_doubt,
-               type_version
+               type_version, replayed_for
         FROM message_logs)"};
     std::map<model::Key, model::Message> found;
     for (const auto row : pool.run(all)) {
@@ -101,7 +102,8 @@ std::map<model::Key, model::Message> read(postgres::Pool& pool) {
             .type_version = row.get<int>(14),
             .failures = row.get<int>(11),
             .rescues = row.get<int>(12),
-            .in_doubt = row.get<bool>(13)};
+            .in_doubt = row.get<bool>(13),
+            .replayed_for = row.get<std::optional<domain::Instant>>(15)};
     }
     return found;
 }
@@ -184,7 +186,7 @@ void Walk::take(const Step& step) {
         put(6, &Walk::pass_time), put(3, &Walk::plan), put(2, &Walk::plan_partly);
         put(1, &Walk::replan), put(4, &Walk::dispatch), put(1, &Walk::fail_to_dispatch), put(4, &Walk::claim);
         put(1, &Walk::give_back), put(3, &Walk::record), put(1, &Walk::rescue), put(4, &Walk::deliver);
-        put(1, &Walk::cancel), put(3, &Walk::disturb);
+        put(2, &Walk::cancel), put(3, &Walk::replay), put(3, &Walk::disturb);
         return all;
     }();
     Dice dice(step.dice);

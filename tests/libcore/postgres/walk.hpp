@@ -7,7 +7,9 @@
 #include <random>
 #include <sstream>
 
+#include "libcore/postgres/cancel_table.hpp"
 #include "libcore/postgres/record_table.hpp"
+#include "libcore/postgres/replay_table.hpp"
 #include "libcore/postgres/rescue_table.hpp"
 #include "tests/libcore/postgres/ledger.hpp"
 #include "tests/support/model/ledger.hpp"
@@ -124,6 +126,8 @@ private:
     void rescue(Dice& dice);
     void deliver(Dice& dice);
     void cancel(Dice& dice);
+    void replay(Dice& dice);
+    Uuid some_message(Dice& dice);
     void disturb(Dice& dice);
 
     Ledger& real_;

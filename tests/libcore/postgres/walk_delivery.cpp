@@ -10,6 +10,16 @@ namespace {
 constexpr auto horizon = 26h;
 constexpr auto long_lease = std::chrono::hours(10);
 
+/// As a worker does: of several hints for a message the newest.
+void add_hint(std::vector<domain::Delivery>& hints, const domain::Delivery& hint) {
+    const auto same = std::ranges::find(hints, hint.message_id, &domain::Delivery::message_id);
+    if (same == hints.end()) {
+        hints.push_back(hint);
+    } else if (same->attempt < hint.attempt) {
+        *same = hint;
+    }
+}
+
 }  // namespace
 
 void Walk::plan(Dice& dice) {
@@ -133,7 +143,8 @@ void Walk::claim(Dice& dice) {
     if (hints_.empty()) return;
     std::vector<domain::Delivery> hints;
     for (int i = 1 + dice.below(6); i > 0; --i)
-        hints.push_back(
+        add_hint(
+            hints,
             dice.one_in(3)
                 ? dice.of(hints_)
                 : hints_[hints_.size() - 1 -
@@ -226,21 +237,30 @@ void Walk::deliver(Dice& dice) {
     if (dice.one_in(2)) record(dice);
 }
 
-// By a person: nothing but a person brings it back.
 void Walk::cancel(Dice& dice) {
-    static constexpr postgres::Statement by_hand{"walk_cancel", R"(
-        UPDATE message_logs SET status = 'CANCELLED', due_at = NULL, error_message = 'by hand'
-        WHERE id = $1 AND status IN ('SCHEDULED', 'RETRYING'))"};
-    std::vector<model::Message*> waiting;
-    for (auto& [key, message] : model_.rows)
-        if (message.waits()) waiting.push_back(&message);
-    if (waiting.empty()) return;
-    model::Message& message = *dice.of(waiting);
-    tell("cancel by hand what is due " + domain::to_string(*message.due));
-    real_.pool.run(by_hand, *message.id);
-    message.status = model::Status::cancelled;
-    message.due.reset();
-    message.by_user = false;
+    if (model_.rows.empty()) return;
+    const auto id = some_message(dice);
+    tell("cancel " + domain::to_string(id).substr(24));
+    const auto refused = postgres::cancel(real_.pool, id, {"somebody", "why"});
+    expect((refused ? std::optional(refused->refusal) : std::nullopt) == model_.cancel(id),
+           "the cancel was done or refused for another reason");
+}
+
+void Walk::replay(Dice& dice) {
+    if (model_.rows.empty()) return;
+    const auto id = some_message(dice);
+    const domain::ReplayOptions options{.late = dice.one_in(2), .forced = dice.one_in(3)};
+    tell("replay " + domain::to_string(id).substr(24) + (options.late ? ", late" : "") +
+         (options.forced ? ", forced" : ""));
+    const auto refused = postgres::replay(real_.pool, id, {"somebody", "why"}, options, std::chrono::days(1));
+    expect((refused ? std::optional(refused->refusal) : std::nullopt) == model_.replay(id, options),
+           "the replay was done or refused for another reason");
+}
+
+Uuid Walk::some_message(Dice& dice) {
+    auto row = model_.rows.begin();
+    std::advance(row, dice.below(static_cast<int>(model_.rows.size())));
+    return *row->second.id;
 }
 
 }  // namespace walk

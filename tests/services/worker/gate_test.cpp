@@ -84,6 +84,16 @@ TEST_CASE_METHOD(Fixture, "a provider that goes on saying too many opens the cir
     CHECK(metric("delivery_circuit_opened_total", {{"cause", "failure_ratio"}}) == 1);
 }
 
+TEST_CASE_METHOD(Fixture,
+                 "a provider that refuses who asks opens the circuit, one that refuses messages does not") {
+    const int status = GENERATE(400, 404, 422, 401, 403);
+    for (int i = 0; i < 5; ++i) {
+        REQUIRE(passes());
+        answer(status);
+    }
+    CHECK(passes() == (status != 401 && status != 403));
+}
+
 TEST_CASE_METHOD(Fixture, "a pause is a minute at most") {
     REQUIRE(passes());
     answer(503, 3600s);

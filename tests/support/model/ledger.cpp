@@ -96,13 +96,14 @@ void Ledger::bring_up_to_date(Key key, const User& user) {
         return;
     }
     const auto owed = type ? owed_on(user, key.type, *type, key.day) : std::nullopt;
+    // Cancelled by a person stays so, even if the date moves away, as long as there is the type.
+    if (cancelled && !message.by_user && type) return;
     if (!owed && !message.in_doubt) {
         rows.erase(key);
         return;
     }
-    // Cancelled by hand stays so; what the user's absence cancelled comes back if its time has not passed
-    // before them.
-    if (cancelled && (!message.by_user || owed->instant < user.changed_at)) return;
+    // What the user's absence cancelled comes back if its time has not passed before them.
+    if (cancelled && owed->instant < user.changed_at) return;
     if (!cancelled && message.version == user.version && message.type_version == type->version &&
         (!owed || (owed->instant == message.instant && owed->rule == message.rule)))
         return;
@@ -123,6 +124,7 @@ void Ledger::bring_up_to_date(Key key, const User& user) {
         message.due = std::max(std::min(message.due.value_or(now), now + longest_retry),
                                owed ? owed->instant : Instant::min());
     }
+    message.due = std::max(*message.due, message.replayed_for.value_or(*message.due));
 }
 
 Message Ledger::planned(const User& user, const Owed& owed) const {
@@ -224,7 +226,8 @@ std::set<Uuid> Ledger::outdated_users(const std::string& name) const {
 }
 
 bool Ledger::too_late(const Key& key, const Message& message) const {
-    return now > message.instant + types.at(key.type).max_lateness;
+    return now > std::max(message.instant, message.replayed_for.value_or(message.instant)) +
+                     types.at(key.type).max_lateness;
 }
 
 Ledger::Dispatched Ledger::dispatch(Instant until) {
@@ -300,7 +303,7 @@ bool Ledger::record(const Uuid& id, int attempt, const domain::Outcome& outcome)
     const bool sent = outcome.ending == domain::Ending::sent;
     const bool has_lease = message.status == Status::sending && message.attempt == attempt;
     const bool learnt_late = sent && message.attempt >= attempt &&
-                             (message.status == Status::queued || message.status == Status::retrying ||
+                             (is_pending(message.status) || message.status == Status::sending ||
                               message.status == Status::unknown);
     if (!has_lease && !learnt_late) return false;
     end(message, sent                                         ? Status::sent
@@ -311,6 +314,34 @@ bool Ledger::record(const Uuid& id, int attempt, const domain::Outcome& outcome)
     message.failures = outcome.failures;
     message.in_doubt = message.in_doubt || outcome.in_doubt;
     return true;
+}
+
+std::optional<domain::Refusal> Ledger::cancel(const Uuid& id) {
+    Message& message = find(id)->second;
+    if (message.status == Status::sending) return domain::Refusal::in_flight;
+    if (!is_pending(message.status)) return domain::Refusal::wrong_status;
+    end(message, message.in_doubt ? Status::unknown : Status::cancelled);
+    message.by_user = false;
+    return std::nullopt;
+}
+
+std::optional<domain::Refusal> Ledger::replay(const Uuid& id, const domain::ReplayOptions& options) {
+    auto& [key, message] = *find(id);
+    const bool sent = message.status == Status::sent;
+    if (message.status == Status::sending) return domain::Refusal::in_flight;
+    if (is_pending(message.status) || message.status == Status::cancelled)
+        return domain::Refusal::wrong_status;
+    if (!live(key.type)) return domain::Refusal::type_deleted;
+    if (!users.at(key.user).reachable()) return domain::Refusal::recipient_gone;
+    if (sent && !options.forced) return domain::Refusal::already_sent;
+    if (too_late(key, message) && !options.late) return domain::Refusal::past_deadline;
+    message.status = Status::scheduled;
+    message.due = std::max(now, message.instant);
+    message.replayed_for = message.due;
+    message.failures = 0;
+    message.rescues = 0;
+    message.in_doubt = message.in_doubt || sent;
+    return std::nullopt;
 }
 
 void Ledger::rescue(bool hints_are_lost, bool park, int max_rescues) {

@@ -6,6 +6,7 @@
 #include <set>
 #include <span>
 
+#include "libcore/domain/intervention.hpp"
 #include "libcore/domain/message.hpp"
 #include "libcore/domain/outcome.hpp"
 #include "tests/support/model/rules.hpp"
@@ -39,6 +40,7 @@ struct Message {
     bool in_doubt = false;
     bool by_user = false;     ///< cancelled because the user went: may come back with them
     bool lease_over = false;  ///< its worker is gone
+    std::optional<Instant> replayed_for = {};
 
     bool waits() const { return status == Status::scheduled || status == Status::retrying; }
 };
@@ -123,6 +125,10 @@ public:
     /// True if it landed.
     bool record(const Uuid& id, int attempt, const domain::Outcome& outcome);
     void rescue(bool hints_are_lost, bool park, int max_rescues);
+
+    /// By a person; or why not.
+    std::optional<domain::Refusal> cancel(const Uuid& id);
+    std::optional<domain::Refusal> replay(const Uuid& id, const domain::ReplayOptions& options);
 
 private:
     void begin_change(const Uuid& id);
