@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "tests/services/drill.hpp"
-#include "tests/support/zone_server.hpp"
+#include "tests/support/servers/zone_server.hpp"
 
 namespace {
 
@@ -29,7 +29,8 @@ constexpr postgres::Statement generation{"generation", "SELECT generation, settl
 class Drill {
 public:
     Drill()
-        : system((server.put_zone(moved, ahead_by_two), server.put_zone(same, ahead_by_two), server.url())) {
+        : system((server.put_zone(moved, ahead_by_two), server.put_zone(same, ahead_by_two),
+                  System::Servers{.database = server.url()})) {
         system.sql.execute("CREATE ROLE services LOGIN SUPERUSER");
         database_url_ = system.database.url();
         database_url_.replace(database_url_.find("user=postgres"), 13, "user=services");

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <memory>
 #include <stdexcept>
+#include <utility>
 
 namespace support {
 namespace {
@@ -44,7 +45,7 @@ public:
             amqp_login(state_.get(), url.virtual_host.c_str(), 0, 131072, 0, AMQP_SASL_METHOD_PLAIN,
                        url.user.c_str(), url.password.c_str())
                     .reply_type != AMQP_RESPONSE_NORMAL) {
-            throw std::runtime_error("the RabbitMQ of TEST_AMQP_URL does not answer");
+            throw std::runtime_error("the RabbitMQ does not answer");
         }
         amqp_channel_open(state_.get(), channel);
     }
@@ -61,7 +62,9 @@ private:
 
 }  // namespace
 
-AmqpFixture::AmqpFixture() : url_(broker_url()) {
+AmqpFixture::AmqpFixture() : AmqpFixture(broker_url()) {}
+
+AmqpFixture::AmqpFixture(std::string url) : url_(std::move(url)) {
     settings_.url = rabbitmq::parse_url(url_);
     settings_.topology.prefix = fresh_prefix();
     settings_.client_name = settings_.topology.prefix;
@@ -73,6 +76,15 @@ AmqpFixture::~AmqpFixture() {
         remove(settings_.topology.deliveries());
         remove(settings_.topology.dead());
     } catch (const std::runtime_error&) {  // the broker has gone, and the test that needs it has failed
+    }
+}
+
+bool AmqpFixture::answers(const std::string& url) {
+    try {
+        const Session session(rabbitmq::parse_url(url));
+        return true;
+    } catch (const std::runtime_error&) {
+        return false;
     }
 }
 

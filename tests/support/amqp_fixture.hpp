@@ -14,9 +14,14 @@ class AmqpFixture {
 public:
     /// Throws when TEST_AMQP_URL is missing or nothing answers there.
     AmqpFixture();
+    /// On another broker.
+    explicit AmqpFixture(std::string url);
     ~AmqpFixture();
     AmqpFixture(const AmqpFixture&) = delete;
     AmqpFixture& operator=(const AmqpFixture&) = delete;
+
+    /// Whether a broker lets us in there.
+    static bool answers(const std::string& url);
 
     const std::string& url() const { return url_; }
     const std::string& prefix() const { return settings_.topology.prefix; }

@@ -34,6 +34,7 @@ struct End {
 struct Pair {
     End client;
     End server;
+    std::size_t from_client = 0;
 };
 
 /// Reads from an end only when the other one has taken everything: a slow reader slows its writer, as without
@@ -127,10 +128,12 @@ struct TcpGate::State {
                 }
                 seen = version;
                 sources = {{wake, POLLIN, 0}, {listener, POLLIN, 0}};
-                for (const auto& [client, server] : pairs) {
+                for (const Pair& pair : pairs) {
+                    const auto& [client, server, sent] = pair;
                     const bool stalled = mode == Mode::stall;
+                    const bool unheard = stalled || (is_mute(pair) && server.pending.empty());
                     sources.push_back({stalled ? -1 : client.socket, interest(client, server), 0});
-                    sources.push_back({stalled ? -1 : server.socket, interest(server, client), 0});
+                    sources.push_back({unheard ? -1 : server.socket, interest(server, client), 0});
                 }
             }
             ::poll(sources.data(), sources.size(), -1);
@@ -144,12 +147,16 @@ struct TcpGate::State {
         }
     }
 
+    bool is_mute(const Pair& pair) const { return mute_after && pair.from_client > *mute_after; }
+
     void serve(const std::vector<pollfd>& sources) {
         std::size_t index = 2;
         for (auto pair = pairs.begin(); pair != pairs.end(); index += 2) {
-            auto& [client, server] = *pair;
-            if (pump(client, server, sources[index].revents, true) &&
-                pump(server, client, sources[index + 1].revents, false)) {
+            auto& [client, server, sent] = *pair;
+            const auto of_server =
+                static_cast<short>(sources[index + 1].revents & (is_mute(*pair) ? POLLOUT : -1));
+            if (pump(client, server, sources[index].revents, &sent) &&
+                pump(server, client, of_server, nullptr)) {
                 ++pair;
                 continue;
             }
@@ -177,17 +184,18 @@ struct TcpGate::State {
         const int on = 1;
         ::setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         ::setsockopt(server, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        pairs.push_back({{client}, {server}});
+        pairs.push_back({{client}, {server}, 0});
     }
 
-    bool pump(End& end, End& other, short ready, bool from_client) {
+    /// `sent` counts what came from a client.
+    bool pump(End& end, End& other, short ready, std::size_t* sent) {
         if ((ready & POLLOUT) != 0 && !send_pending(end)) {
             return false;
         }
         if ((ready & ~POLLOUT) == 0) {
             return true;
         }
-        const bool limited = allowance && from_client;
+        const bool limited = allowance && sent != nullptr;
         std::array<char, 65536> buffer;
         const auto limit = limited ? std::min(*allowance, buffer.size()) : buffer.size();
         const auto size = ::recv(end.socket, buffer.data(), limit, MSG_DONTWAIT);
@@ -196,6 +204,9 @@ struct TcpGate::State {
         }
         if (limited) {
             *allowance -= static_cast<std::size_t>(size);
+        }
+        if (sent != nullptr) {
+            *sent += static_cast<std::size_t>(size);
         }
         other.pending.assign(buffer.data(), static_cast<std::size_t>(size));
         return send_pending(other);
@@ -212,6 +223,7 @@ struct TcpGate::State {
     bool stopping = false;
     std::uint64_t version = 0;
     std::optional<std::size_t> allowance;
+    std::optional<std::size_t> mute_after;
     std::size_t count = 0;
     std::list<Pair> pairs;
     std::thread thread;
@@ -227,11 +239,18 @@ std::uint16_t TcpGate::port() const {
 }
 
 void TcpGate::forward() {
-    state_->change([this] { state_->mode = Mode::forward; });
+    state_->change([this] {
+        state_->mode = Mode::forward;
+        state_->mute_after.reset();
+    });
 }
 
 void TcpGate::stall() {
     state_->change([this] { state_->mode = Mode::stall; });
+}
+
+void TcpGate::stall_answers(std::size_t after) {
+    state_->change([this, after] { state_->mute_after = after; });
 }
 
 void TcpGate::cut() {
@@ -251,9 +270,9 @@ void TcpGate::cut_after(std::size_t bytes) {
 
 void TcpGate::speak_as_server(const std::string& bytes) {
     state_->change([this, &bytes] {
-        for (auto& [client, server] : state_->pairs) {
-            client.pending += bytes;
-            send_pending(client);
+        for (Pair& pair : state_->pairs) {
+            pair.client.pending += bytes;
+            send_pending(pair.client);
         }
     });
 }

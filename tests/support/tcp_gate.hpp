@@ -18,10 +18,13 @@ public:
     /// Where the client connects: 127.0.0.1 and this port.
     std::uint16_t port() const;
 
-    /// Undoes stall and refuse.
+    /// Undoes stall, stall_answers and refuse.
     void forward();
     /// Connections stay open, and new ones are accepted, but no byte moves in either direction.
     void stall();
+    /// The server hears everything, and no answer comes through once a client has sent more than so many
+    /// bytes on its connection.
+    void stall_answers(std::size_t after);
     /// Resets every open connection; new ones are forwarded.
     void cut();
     /// Resets every open connection, and every new one on arrival.

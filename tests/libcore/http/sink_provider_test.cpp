@@ -109,6 +109,15 @@ TEST_CASE("the first rule that applies decides by key e-mail and count") {
     CHECK(post(provider, "a", R"({"email":"bob@example.org","message":""})").status == 503);
 }
 
+TEST_CASE("a body may hold any bytes and be as long as it takes") {
+    Provider provider({});
+    REQUIRE(put(provider, R"({"rules":[{"body_hex":"00ffC3","repeat":3}]})") == 204);
+    using namespace std::string_literals;
+    CHECK(post(provider, "a").body == "\x00\xff\xc3\x00\xff\xc3\x00\xff\xc3"s);
+    CHECK(put(provider, R"({"rules":[{"body_hex":"0"}]})") == 400);
+    CHECK(put(provider, R"({"rules":[{"body_hex":"0g"}]})") == 400);
+}
+
 TEST_CASE("a rate applies to its share of the requests and to the same ones each time") {
     const auto failures = [] {
         Provider provider({});

@@ -4,7 +4,7 @@
 
 #include "libcore/postgres/zone_rules_table.hpp"
 #include "tests/libcore/postgres/ledger.hpp"
-#include "tests/support/zone_server.hpp"
+#include "tests/support/servers/zone_server.hpp"
 
 namespace {
 

@@ -84,6 +84,13 @@ bool read_email(std::string_view body, Entry& entry) {
     return true;
 }
 
+std::string repeated(const std::string& text, std::uint64_t times) {
+    std::string all;
+    all.reserve(text.size() * times);
+    for (; times > 0; --times) all += text;
+    return all;
+}
+
 }  // namespace
 
 Reply Provider::reply(const Request& request, domain::Instant now) {
@@ -140,7 +147,7 @@ Reply Provider::send_email(const Request& request, domain::Instant now) {
     } else if (const auto rule = script.for_request(entry.key, entry.email)) {
         const bool succeeds = rule->status / 100 == 2 && !rule->success_false;
         if (!succeeds) reply.body = R"({"success":false})";
-        if (!rule->body.empty()) reply.body = rule->body;
+        if (!rule->body.empty()) reply.body = repeated(rule->body, rule->repeat);
         entry.delivered = succeeds && !(earlier && policy_.idempotent);
         reply = {rule->status, reply.body, rule->headers, rule->delay, rule->drip, rule->drop};
     } else if (earlier && policy_.idempotent) {

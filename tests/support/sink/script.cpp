@@ -1,5 +1,7 @@
 #include "tests/support/sink/script.hpp"
 
+#include <charconv>
+
 #include "libcore/json/parser.hpp"
 
 namespace sink {
@@ -19,6 +21,19 @@ bool take(const json::Value& value, std::uint64_t& field) {
     const auto number = value.integer().value_or(-1);
     field = static_cast<std::uint64_t>(number);
     return number >= 0;
+}
+
+/// Two digits a byte.
+bool take_hex(const json::Value& value, std::string& bytes) {
+    const auto* digits = value.string();
+    if (!digits || digits->size() % 2 != 0) return false;
+    for (std::size_t at = 0; at < digits->size(); at += 2) {
+        int byte = 0;
+        const auto [end, error] = std::from_chars(digits->data() + at, digits->data() + at + 2, byte, 16);
+        if (error != std::errc{} || end != digits->data() + at + 2) return false;
+        bytes += static_cast<char>(byte);
+    }
+    return true;
 }
 
 bool take(const json::Value& value, std::chrono::milliseconds& field) {
@@ -42,6 +57,8 @@ bool set(Rule& rule, std::string_view field, const json::Value& value) {
     if (field == "rate") return (rule.rate = value.real().value_or(-1)) >= 0;
     if (field == "status") return (rule.status = static_cast<int>(value.integer().value_or(0))) >= 200;
     if (field == "body") return take(value, rule.body);
+    if (field == "body_hex") return take_hex(value, rule.body);
+    if (field == "repeat") return take(value, rule.repeat);
     if (field == "headers") return take(value, rule.headers);
     if (field == "success_false") return take(value, rule.success_false);
     if (field == "delay_ms") return take(value, rule.delay);

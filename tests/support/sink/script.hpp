@@ -24,7 +24,8 @@ struct Rule {
 
     /// What the answer is. A 2xx delivers, unless `success_false`.
     int status = 200;
-    std::string body;
+    std::string body;          ///< what no JSON text can hold comes as `body_hex`
+    std::uint64_t repeat = 1;  ///< so many times the body, one behind the other
     std::vector<std::pair<std::string, std::string>> headers;
     bool success_false = false;
 
@@ -38,8 +39,9 @@ struct Rule {
 class Script {
 public:
     /// `{"seed": 7, "outage_ms": 5000, "rules": [{"key": "…", "email": "…", "times": 3, "rate": 0.1,
-    /// "status": 503, "body": "…", "headers": {"Retry-After": "2"}, "success_false": true, "delay_ms": 200,
-    /// "drip_ms": 10, "drop": true, "close_after_accept": true}]}`, every member optional.
+    /// "status": 503, "body": "…", "body_hex": "00ff", "repeat": 2, "headers": {"Retry-After": "2"},
+    /// "success_false": true, "delay_ms": 200, "drip_ms": 10, "drop": true, "close_after_accept": true}]}`,
+    /// every member optional.
     static domain::Result<Script> parse(std::string_view json);
 
     /// As it was parsed.

@@ -49,12 +49,9 @@ LedgerRow decode(const postgres::Row& row) {
 
 }  // namespace
 
-System::System(Provider kind) : System(kind, nullptr) {}
-
-System::System(const std::string& server) : System(Provider::idempotent, &server) {}
-
-System::System(Provider kind, const std::string* server)
-    : database(server == nullptr ? TestDatabase() : TestDatabase(*server)),
+System::System(Provider kind, const Servers& servers)
+    : database(servers.database.empty() ? TestDatabase() : TestDatabase(servers.database)),
+      broker(servers.broker.empty() ? AmqpFixture() : AmqpFixture(servers.broker)),
       provider({.policy = {.idempotent = kind == Provider::idempotent}}),
       sql(database.settings()) {
     set_clock("2027-03-10T08:00:00Z", 0);

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/amqp_fixture.hpp"
@@ -22,14 +24,42 @@ struct People {
     std::string birthday = "1990-03-10";
 };
 
+/// A session that is made anew when the server has ended it.
+class Session {
+public:
+    explicit Session(postgres::ConnectionSettings settings) : settings_(std::move(settings)) {}
+
+    template <class... Args>
+    postgres::Rows run(const postgres::Statement& statement, const Args&... args) {
+        return open().run(statement, args...);
+    }
+    void execute(const std::string& script) { open().execute(script); }
+
+private:
+    postgres::Connection& open() {
+        if (!connection_ || connection_->is_stale()) connection_.emplace(settings_);
+        return *connection_;
+    }
+
+    postgres::ConnectionSettings settings_;
+    std::optional<postgres::Connection> connection_;
+};
+
 class System {
 public:
     /// A naive provider sends an e-mail for every request; one that is not recognises keys.
     enum class Provider { naive, idempotent };
 
-    explicit System(Provider kind = Provider::idempotent);
-    /// Its database on another server than the others', given by a superuser's URL.
-    explicit System(const std::string& server);
+    /// Servers of its own instead of the tests': a superuser's URL of a PostgreSQL, a RabbitMQ. Empty is the
+    /// tests'.
+    struct Servers {
+        std::string database = {};
+        std::string broker = {};
+    };
+
+    explicit System(Provider kind = Provider::idempotent) : System(kind, Servers{}) {}
+    explicit System(const Servers& servers) : System(Provider::idempotent, servers) {}
+    System(Provider kind, const Servers& servers);
 
     /// Starts a service and waits until it is ready. `more` overrides the drills' fast settings.
     Service start(const std::string& program, const Environment& more = {}) const;
@@ -60,11 +90,9 @@ public:
     TestDatabase database;
     AmqpFixture broker;
     sink::Sink provider;
-    postgres::Connection sql;  ///< as superuser
+    Session sql;  ///< as superuser
 
 private:
-    System(Provider kind, const std::string* server);
-
     struct ClockRow {
         domain::Instant base;
         domain::Instant started_at;

@@ -2,11 +2,11 @@
 // server, without one of the machine's files being touched.
 #pragma once
 
-#include <filesystem>
 #include <optional>
 #include <string>
 
-#include "tests/support/process.hpp"
+#include "tests/support/servers/postgres_server.hpp"
+#include "tests/support/servers/server_user.hpp"
 
 namespace support {
 
@@ -15,12 +15,9 @@ namespace support {
 class ZoneServer {
 public:
     ZoneServer();
-    ~ZoneServer();
-    ZoneServer(const ZoneServer&) = delete;
-    ZoneServer& operator=(const ZoneServer&) = delete;
 
     /// Of a superuser.
-    const std::string& url() const { return url_; }
+    const std::string& url() const { return server_->url(); }
 
     /// Compiles a zone and renames it into place, as a package manager does. `rules` is what follows the
     /// zone's name in zic's language: "2:00 - TST".
@@ -28,9 +25,9 @@ public:
     void drop_zone(const std::string& name) const;
 
 private:
-    const std::filesystem::path folder_;
-    const std::string url_;
-    std::optional<Process> server_;
+    /// The path of the zones in it takes the place of the machine's, and must not be longer.
+    const ServerFolder folder_{"tz"};
+    std::optional<PostgresServer> server_;
 };
 
 }  // namespace support

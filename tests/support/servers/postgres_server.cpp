@@ -1,0 +1,95 @@
+#include "tests/support/servers/postgres_server.hpp"
+
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "libcore/postgres/connection.hpp"
+#include "tests/support/eventually.hpp"
+
+namespace support {
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+const fs::path programs = "/usr/lib/postgresql/15/bin";
+const Environment environment{{"LANG", "C.UTF-8"}};
+// Of a machine whose two cores are busy.
+constexpr auto long_start = 60s;
+
+constexpr postgres::Statement in_step{
+    "in_step", "SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')"};
+constexpr postgres::Statement promote_standby{"promote_standby", "SELECT pg_promote(true, 60)"};
+
+void run_as_server(const std::string& program, const std::vector<std::string>& arguments) {
+    const auto done = run(as_server_user, server_command(programs / program, arguments), environment);
+    if (done.exit_code != 0) throw std::runtime_error(program + ": " + done.output);
+}
+
+bool answers(const std::string& url) {
+    try {
+        postgres::Connection connection({.url = url});
+        return true;
+    } catch (const postgres::DatabaseError&) {
+        return false;
+    }
+}
+
+}  // namespace
+
+PostgresServer::PostgresServer(fs::path program)
+    : program_(program.empty() ? programs / "postgres" : std::move(program)),
+      url_("postgresql:///postgres?host=" + folder() + "&port=5432&user=postgres") {
+    run_as_server("initdb", {"--pgdata=" + folder() + "/data", "--username=postgres", "--auth=trust",
+                             "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"});
+    start();
+}
+
+PostgresServer::PostgresServer(StandbyOf standby_of)
+    : program_(standby_of.primary.program_),
+      url_("postgresql:///postgres?host=" + folder() + "&port=5432&user=postgres") {
+    run_as_server("pg_basebackup",
+                  {"--pgdata=" + folder() + "/data", "--host=" + standby_of.primary.folder(), "--port=5432",
+                   "--username=postgres", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"});
+    start();
+    postgres::Connection sql({.url = standby_of.primary.url()});
+    sql.execute("ALTER SYSTEM SET synchronous_standby_names = '*'");
+    sql.execute("SELECT pg_reload_conf()");
+    if (!eventually([&] { return sql.run(in_step).front().get<int>(0) == 1; }, long_start))
+        throw std::runtime_error("the standby is not in step: " + server_->log());
+}
+
+PostgresServer::~PostgresServer() {
+    if (!server_) return;
+    server_->send_signal(SIGINT);  // its fast shutdown
+    eventually([&] { return !server_->running(); });
+}
+
+std::string PostgresServer::url_of_either(const PostgresServer& one, const PostgresServer& other) {
+    return "postgresql:///postgres?host=" + one.folder() + "," + other.folder() +
+           "&port=5432,5432&user=postgres&target_session_attrs=read-write";
+}
+
+void PostgresServer::crash() {
+    server_->send_signal(SIGQUIT);  // its immediate shutdown; its children would outlive a SIGKILL
+    server_->wait_for_exit();
+}
+
+void PostgresServer::start() {
+    server_.emplace(as_server_user,
+                    server_command(program_, {"-D", folder() + "/data", "--port=5432",
+                                              "--listen_addresses=", "--unix_socket_directories=" + folder(),
+                                              "--fsync=off", "--timezone=UTC", "--log_timezone=UTC"}),
+                    environment);
+    if (!eventually([&] { return answers(url_); }, long_start))
+        throw std::runtime_error("postgres: " + server_->log());
+}
+
+void PostgresServer::promote() const {
+    postgres::Connection sql({.url = url_, .statement_timeout = long_start, .query_deadline = long_start});
+    if (!sql.run(promote_standby).front().get<bool>(0)) throw std::runtime_error("the standby stays one");
+}
+
+}  // namespace support
