@@ -16,6 +16,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Kind = BrokerError::Kind;
 
+// Longer than whoever publishes waits between two attempts.
+constexpr std::chrono::seconds not_taken_for{15};
+
 /// The publisher confirms that are still to come.
 class Outstanding {
 public:
@@ -58,7 +61,12 @@ Publisher::~Publisher() {
 }
 
 void Publisher::publish(std::span<const std::string> bodies, std::chrono::milliseconds timeout) {
-    attempt(timeout, [&](Deadline deadline) { publish_all(bodies, deadline); });
+    attempt(timeout, [&](Deadline deadline) {
+        not_taken_until_ = Clock::now() + not_taken_for;
+        publish_all(bodies, deadline);
+        not_taken_until_ = Deadline::min();
+        tell_connected();
+    });
 }
 
 QueueDepth Publisher::depth(std::chrono::milliseconds timeout) {
@@ -73,6 +81,9 @@ QueueDepth Publisher::depth(std::chrono::milliseconds timeout) {
 void Publisher::keep_alive() {
     try {
         while (connection_ && connection_->next_confirm()) {
+        }
+        if (connection_) {
+            tell_connected();
         }
     } catch (const BrokerError& error) {
         drop(error.what());
@@ -109,6 +120,14 @@ void Publisher::connect(Deadline deadline) {
     connection_ = std::move(connection);
     published_ = 0;
     connected_ = true;
+    tell_connected();
+}
+
+void Publisher::tell_connected() {
+    if (told_ || Clock::now() < not_taken_until_) {
+        return;
+    }
+    told_ = true;
     if (settings_.observe) {
         settings_.observe({.connected = true, .reason = {}});
     }
@@ -138,6 +157,7 @@ void Publisher::publish_all(std::span<const std::string> bodies, Deadline deadli
 void Publisher::drop(const std::string& reason) {
     connection_.reset();
     connected_ = false;
+    told_ = false;
     lost_ = reason;
     retry_at_ = Clock::now() + backoff_.next();
     if (settings_.observe) {

@@ -44,6 +44,9 @@ private:
     void pause_before_reconnecting(Deadline deadline);
     void connect(Deadline deadline);
     void publish_all(std::span<const std::string> bodies, Deadline deadline);
+    /// Not before something was taken again, or nothing had to be for a while: a broker that lets us in and
+    /// takes nothing must not look well at each attempt.
+    void tell_connected();
     void drop(const std::string& reason);
 
     Settings settings_;
@@ -52,6 +55,8 @@ private:
     Backoff backoff_;
     Deadline retry_at_{};
     std::string lost_;  ///< why the last connection was lost
+    Deadline not_taken_until_ = Deadline::min();
+    bool told_ = false;  ///< that it is connected
     std::atomic<bool> connected_ = false;
 };
 

@@ -49,10 +49,13 @@ runtime::Check watch_broker(rabbitmq::Settings& settings, runtime::Registry& reg
                                 {{"change", change}});
     };
     const auto state = std::make_shared<BrokerState>();
-    settings.observe = [state, &made = counter("made"), &lost = counter("lost"),
+    auto& ready =
+        registry.gauge("broker_ready", "1 while connected to a broker that takes what is published");
+    settings.observe = [state, &ready, &made = counter("made"), &lost = counter("lost"),
                         limit = std::make_shared<runtime::log::RateLimit>(std::chrono::seconds(5))](
                            const rabbitmq::ConnectionChange& change) {
         state->change(change);
+        ready.Set(change.connected ? 1 : 0);
         (change.connected ? made : lost).Increment();
         if (change.connected) {
             runtime::log::info("connected to the broker");

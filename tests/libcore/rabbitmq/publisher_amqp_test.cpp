@@ -227,3 +227,21 @@ TEST_CASE_METHOD(Fixture, "a broker that blocks publishing or refuses a message 
     CHECK(refused->kind() == Kind::not_taken);
     publisher.publish(numbered(1), 5s);
 }
+
+TEST_CASE_METHOD(Fixture,
+                 "a broker that takes nothing is not called connected again before it takes something") {
+    std::vector<bool> told;
+    auto observed = through_gate();
+    observed.observe = [&](const rabbitmq::ConnectionChange& change) { told.push_back(change.connected); };
+    Publisher publisher(observed);
+    publisher.publish(numbered(1), 5s);
+    CHECK(told == std::vector{true});
+    gate.speak_as_server(rabbitmq::connection_blocked("low on disk"));
+    CHECK(failure([&] { publisher.publish(numbered(3), 5s); }));
+    publisher.depth(5s);
+    publisher.keep_alive();
+    CHECK(publisher.connected());
+    CHECK(told == std::vector{true, false});
+    publisher.publish(numbered(1), 5s);
+    CHECK(told == std::vector{true, false, true});
+}
