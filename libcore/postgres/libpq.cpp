@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <map>
 #include <new>
@@ -144,9 +145,39 @@ bool wait_for(int socket, short events, Deadline deadline) {
     }
 }
 
-LibpqConnection connect(const ConnectionSettings& settings) {
-    const Deadline deadline = deadline_after(settings.connect_timeout);
-    LibpqConnection connection = start(connection_options(settings));
+namespace {
+
+std::vector<std::string> split(const std::string& list) {
+    std::vector<std::string> parts{""};
+    for (const char character : list)
+        character == ',' ? (void)parts.emplace_back() : parts.back().push_back(character);
+    return parts;
+}
+
+/// The options once for each server of a list. libpq would wait with the first one that says nothing until
+/// the time is up, and never come to the next. Where it has to compare them, they stay together.
+std::vector<Options> one_by_one(const Options& options) {
+    constexpr std::array lists{"host", "hostaddr", "port"};
+    std::size_t servers = 1;
+    for (const char* list : lists)
+        if (const auto found = options.find(list); found != options.end())
+            servers = std::max(servers, split(found->second).size());
+    const auto wanted = options.find("target_session_attrs");
+    if (servers == 1 || (wanted != options.end() && wanted->second == "prefer-standby")) return {options};
+
+    std::vector<Options> each(servers, options);
+    for (const char* list : lists) {
+        const auto found = options.find(list);
+        if (found == options.end()) continue;
+        const auto parts = split(found->second);
+        for (std::size_t server = 0; server < servers; ++server)
+            each[server][list] = parts[std::min(server, parts.size() - 1)];
+    }
+    return each;
+}
+
+LibpqConnection connect(const Options& options, Deadline deadline) {
+    LibpqConnection connection = start(options);
     PQsetErrorVerbosity(connection.get(), PQERRORS_VERBOSE);
     PQsetNoticeReceiver(
         connection.get(), [](void*, const pg_result*) {}, nullptr);
@@ -161,6 +192,23 @@ LibpqConnection connect(const ConnectionSettings& settings) {
     }
     PQsetnonblocking(connection.get(), 1);
     return connection;
+}
+
+}  // namespace
+
+LibpqConnection connect(const ConnectionSettings& settings) {
+    const auto servers = one_by_one(connection_options(settings));
+    const Deadline deadline = deadline_after(settings.connect_timeout);
+    for (auto left = static_cast<std::ptrdiff_t>(servers.size());; --left) {
+        const Options& server = servers[servers.size() - static_cast<std::size_t>(left)];
+        const auto now = std::chrono::steady_clock::now();
+        try {
+            return connect(server, deadline == Deadline::max() ? deadline : now + (deadline - now) / left);
+        } catch (const DatabaseError& error) {
+            // A password that one of them refuses is refused by all.
+            if (left == 1 || error.is_refused_login()) throw;
+        }
+    }
 }
 
 }  // namespace postgres

@@ -237,6 +237,19 @@ TEST_CASE("a server that accepts and says nothing is given up at the connect tim
     CHECK(std::chrono::steady_clock::now() - started < 2s);
 }
 
+TEST_CASE("of several servers one that says nothing does not keep us from the next") {
+    const support::TestDatabase database(support::TestDatabase::Content::nothing);
+    support::TcpGate silent("127.0.0.1", database.port());
+    silent.stall();
+    auto settings = database.settings();
+    settings.url += (settings.url.find('?') == std::string::npos ? "?" : "&") +
+                    ("host=127.0.0.1,127.0.0.1&port=" + std::to_string(silent.port())) + "," +
+                    std::to_string(database.port()) + "&target_session_attrs=read-write";
+    settings.connect_timeout = 1s;
+    postgres::Connection connection(settings);
+    CHECK(connection.usable());
+}
+
 TEST_CASE("whatever a connection does is observed with its name and outcome") {
     using Outcome = postgres::Observation::Outcome;
     const support::TestDatabase database(support::TestDatabase::Content::nothing);
