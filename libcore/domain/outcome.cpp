@@ -10,7 +10,8 @@ namespace {
 enum class Verdict { delivered, try_again, refused, in_doubt };
 
 Verdict judge(const Answer& answer) {
-    if (answer.kind == Answer::Kind::not_sent) return Verdict::try_again;
+    if (answer.kind == Answer::Kind::not_sent || answer.kind == Answer::Kind::not_tried)
+        return Verdict::try_again;
     if (answer.kind == Answer::Kind::no_answer) return Verdict::in_doubt;
     if (refuses_credentials(answer)) return Verdict::try_again;
     const int status = answer.http_status;
@@ -48,7 +49,8 @@ Outcome decide(const Answer& answer, const Past& past, const RetryPolicy& policy
     if (verdict == Verdict::in_doubt && policy.in_doubt == InDoubt::park) return outcome;
 
     const bool away = answer.kind != Answer::Kind::no_answer && is_outage(answer);
-    const bool spends_budget = !away || past.provider_has_succeeded_since;
+    const bool tried = answer.kind != Answer::Kind::not_tried;
+    const bool spends_budget = tried && (!away || past.provider_has_succeeded_since);
     if (spends_budget) ++outcome.failures;
     if (verdict == Verdict::refused || outcome.failures > policy.retries) return outcome;
 

@@ -14,6 +14,7 @@ struct Answer {
         responded,  ///< a complete HTTP response: `http_status`, `body`, `retry_after`
         not_sent,   ///< provably never reached the provider: refused, DNS, TLS, reset before anything was
                     ///< written
+        not_tried,  ///< we had nothing left to send it with: says nothing of the provider
         no_answer,  ///< written, and nothing came back: the provider may have it
     };
     Kind kind = Kind::responded;

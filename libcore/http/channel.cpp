@@ -15,7 +15,16 @@ using asio::ip::tcp;
 
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
+/// This machine has nothing left to connect with: no file, no port, no memory.
+bool is_want_of_resources(boost::system::error_code error) {
+    namespace errc = boost::system::errc;
+    return error == errc::too_many_files_open || error == errc::too_many_files_open_in_system ||
+           error == errc::no_buffer_space || error == errc::not_enough_memory ||
+           error == errc::address_not_available;
+}
+
 Failure::Kind kind_of(boost::system::error_code error) {
+    if (is_want_of_resources(error)) return Failure::Kind::no_resources;
     if (error == asio::error::connection_refused) return Failure::Kind::refused;
     if (error == asio::error::timed_out) return Failure::Kind::connect_timeout;
     if (error == asio::error::connection_reset) return Failure::Kind::reset;

@@ -25,7 +25,8 @@ public:
     /// At the deadline the socket is closed, which ends whatever is under way on it, and what follows.
     void set_deadline(Clock::time_point deadline);
     void clear_deadline() { deadline_ = Clock::time_point::max(); }
-    bool expired() const { return expired_; }
+    /// Also when nobody has come to act upon it: a process that was stopped wakes up behind its deadline.
+    bool expired() const { return expired_ || Clock::now() >= deadline_; }
 
     /// False when the peer has closed or reset the connection, or sent what nobody asked for.
     bool is_quiet();

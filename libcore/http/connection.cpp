@@ -47,6 +47,7 @@ Failure not_answered(const Channel& channel, boost::system::error_code error) {
 }
 
 asio::awaitable<std::optional<Failure>> write_request(StatePtr state) {
+    if (state->channel->expired()) co_return Failure{Failure::Kind::timeout, false, "not begun in time"};
     const auto written = co_await write(state->channel, state->outgoing);
     if (written.error) co_return not_written(*state->channel, written);
     KILLPOINT("request.written");

@@ -29,6 +29,8 @@ void append_header(std::string& bytes, std::string_view name, std::string_view v
 
 std::string_view to_string(Failure::Kind kind) {
     switch (kind) {
+        case Failure::Kind::no_resources:
+            return "no_resources";
         case Failure::Kind::dns:
             return "dns";
         case Failure::Kind::refused:

@@ -28,6 +28,7 @@ struct Response {
 /// provider may have acted on it, and nobody can know.
 struct Failure {
     enum class Kind {
+        no_resources,  ///< no file, port or memory is left to us to connect with
         dns,
         refused,
         unreachable,

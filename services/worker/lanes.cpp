@@ -69,10 +69,11 @@ asio::awaitable<void> run_lane(Lanes* lanes, std::shared_ptr<http::Origin> origi
             continue;
         }
         const Clock::time_point sent_at = Clock::now();
+        // The lease is what counts where the process was stopped since the decision.
+        const Clock::time_point deadline = std::min(sent_at + lanes->provider_.timeout, job->lease_ends);
         http::Request request = lanes->request_for(*job);
         KILLPOINT("request.ready");
-        const http::Answer answer =
-            co_await connection.send(std::move(request), sent_at + lanes->provider_.timeout);
+        const http::Answer answer = co_await connection.send(std::move(request), deadline);
         lanes->answered(std::move(*job), answer, sent_at);
     }
 }

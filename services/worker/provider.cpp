@@ -41,8 +41,12 @@ http::Request make_request(const Letter& letter, const ProviderSettings& provide
 
 domain::Answer interpret(const http::Answer& answer) {
     if (const auto* failure = std::get_if<http::Failure>(&answer)) {
+        using Kind = domain::Answer::Kind;
+        const bool tried = failure->kind != http::Failure::Kind::no_resources;
         return {
-            .kind = failure->written ? domain::Answer::Kind::no_answer : domain::Answer::Kind::not_sent,
+            .kind = failure->written ? Kind::no_answer
+                    : tried          ? Kind::not_sent
+                                     : Kind::not_tried,
             .error = std::string(to_string(failure->kind)) + ": " + domain::clean_text(failure->text, 500)};
     }
     const auto& response = std::get<http::Response>(answer);

@@ -95,6 +95,15 @@ TEST_CASE("the provider is away when it was not reached, is silent, or refuses w
     for (const int status : {200, 400, 404, 429, 500, 502}) CHECK_FALSE(is_outage(responded(status)));
 }
 
+TEST_CASE("what could not be tried for want of something of ours spends no budget, ever") {
+    const Answer not_tried{.kind = Answer::Kind::not_tried};
+    const Outcome outcome = after(not_tried, {.failures = 5});
+    CHECK(outcome.ending == Ending::retrying);
+    CHECK(outcome.failures == 5);
+    CHECK_FALSE(outcome.in_doubt);
+    CHECK(is_outage(not_tried));
+}
+
 TEST_CASE("what may have been delivered ends as sent or unknown and never as failed") {
     const Past doubtful{.failures = 5, .in_doubt = true};
     CHECK(after(responded(500), doubtful).ending == Ending::unknown);

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <thread>
 
 #include "tests/libcore/http/client.hpp"
 #include "tests/libcore/http/raw_server.hpp"
@@ -98,6 +99,25 @@ TEST_CASE("nothing is sent after the deadline") {
     CHECK(late.kind == Kind::timeout);
     CHECK_FALSE(late.written);
     CHECK(sink.summary().requests == 0);
+}
+
+TEST_CASE("a process that was stopped while it connected writes nothing after the deadline") {
+    const RawServer server(answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+    boost::asio::io_context io;
+    http::Connection connection(
+        std::make_shared<http::Origin>(io.get_executor(), http::parse_url(server.url()).value(), ""));
+    std::optional<http::Answer> answer;
+    boost::asio::co_spawn(
+        io, connection.send(http::Request{.target = "/"}, std::chrono::steady_clock::now() + 50ms),
+        [&](std::exception_ptr, http::Answer sent) { answer = std::move(sent); });
+    // It begins to connect, and goes on when both the connection and the deadline wait for it.
+    io.poll_one();
+    REQUIRE_FALSE(answer);
+    std::this_thread::sleep_for(100ms);
+    io.run();
+    const auto late = failure(answer.value());
+    CHECK(late.kind == Kind::timeout);
+    CHECK_FALSE(late.written);
 }
 
 TEST_CASE("a connection that is closed after the request was written leaves it in doubt") {
