@@ -11,7 +11,7 @@ readonly BUILD_PACKAGES=(
 readonly RUN_PACKAGES=(postgresql-15 rabbitmq-server redis-server curl iproute2 procps tzdata)
 
 # What only ./dev test and ./dev fuzz use.
-readonly TEST_PACKAGES=(shellcheck clang-14 libclang-rt-14-dev docker-compose nginx openssl python3)
+readonly TEST_PACKAGES=(shellcheck clang-14 libclang-rt-14-dev docker-compose nginx openssl python3 faketime)
 
 readonly PACKAGES=("${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}")
 
