@@ -12,6 +12,7 @@ namespace {
 struct Fixture {
     support::TestDatabase database;
     int statements = 0;
+    int messages = 0;
     postgres::Pool pool{{.connection = database.settings(), .max = 1},
                         [this](const postgres::Observation& seen) {
                             if (seen.name == "record_outcomes") ++statements;
@@ -26,12 +27,11 @@ struct Fixture {
         bool look = false;
         for (int i = 0; i < count; ++i) {
             const std::chrono::sys_days day(std::chrono::days(20'000));
-            postgres::Attempted attempted{.message_id = domain::Uuid{},
-                                          .delivery_date = day,
-                                          .attempt = 1,
-                                          .outcome = {},
-                                          .body = {},
-                                          .error = {}};
+            domain::Uuid id;
+            id.bytes[0] = static_cast<std::uint8_t>(++messages >> 8);
+            id.bytes[1] = static_cast<std::uint8_t>(messages);
+            postgres::Attempted attempted{
+                .message_id = id, .delivery_date = day, .attempt = 1, .outcome = {}, .body = {}, .error = {}};
             look = recorder.put({static_cast<std::uint64_t>(i), "", std::move(attempted)});
         }
         return look;
