@@ -4,8 +4,9 @@ namespace postgres {
 
 namespace {
 
-// From `ready` (id, delivery_date, status). What replan() writes when a user goes begins otherwise: these do
-// not come back with them.
+// From `ready` (id, delivery_date, status), which this statement has locked. After a wait for that lock its
+// status is newer than what the statement's snapshot shows here, and must not be compared with it. What
+// replan() writes when a user goes begins otherwise: these do not come back with them.
 #define CANCELLED(actor, reason, intervention)                                                        \
     " cancelled AS ("                                                                                 \
     "   UPDATE message_logs m SET status = CASE WHEN m.in_doubt THEN 'UNKNOWN' ELSE 'CANCELLED' END," \
@@ -14,7 +15,7 @@ namespace {
     ", 1000),"                                                                                        \
     "       updated_at = clock.now"                                                                   \
     "   FROM ready r, (SELECT app_now() AS now) AS clock"                                             \
-    "   WHERE m.id = r.id AND m.delivery_date = r.delivery_date AND m.status = r.status"              \
+    "   WHERE m.id = r.id AND m.delivery_date = r.delivery_date"                                      \
     "   RETURNING m.idempotency_key, r.status"                                                        \
     " ), noted AS ("                                                                                  \
     "   INSERT INTO audit_log (actor, action, subject, detail)"                                       \

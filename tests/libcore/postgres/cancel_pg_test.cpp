@@ -1,8 +1,10 @@
 #include "libcore/postgres/cancel_table.hpp"
 
 #include <catch2/catch.hpp>
+#include <future>
 
 #include "tests/libcore/postgres/ledger.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace {
 
@@ -49,6 +51,22 @@ TEST_CASE("a message that waits, is queued or waits again is cancelled by a pers
     CHECK(ledger.value<std::string>(
               "SELECT concat_ws(' ', actor, detail->>'reason', detail->>'was') FROM audit_log "
               "WHERE action = 'message cancelled'") == "ops wrong text " + status);
+}
+
+TEST_CASE("a cancel that meets a dispatcher before its commit cancels what it publishes") {
+    const bool many = GENERATE(false, true);
+    Waiting ledger(3);
+    std::future<int> cancelled;
+    postgres::dispatch(ledger.pool, 10, [&](std::span<const domain::Delivery>) {
+        cancelled = std::async(std::launch::async, [&] {
+            const auto shown = postgres::show_cancel(ledger.pool, {"ops", "wrong text"}, all);
+            return many ? ledger.run(shown.id).done : static_cast<int>(!ledger.cancel());
+        });
+        CHECK(support::eventually(
+            [&] { return ledger.value<int>("SELECT count(*) FROM pg_locks WHERE NOT granted") > 0; }));
+    });
+    CHECK(cancelled.get() == (many ? 3 : 1));
+    CHECK(ledger.count_by_status()["CANCELLED"] == (many ? 3 : 1));
 }
 
 TEST_CASE("what the provider may have is left to a person when it is cancelled") {
