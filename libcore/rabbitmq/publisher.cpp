@@ -74,6 +74,7 @@ QueueDepth Publisher::depth(std::chrono::milliseconds timeout) {
     attempt(timeout, [&](Deadline deadline) {
         connection_->answer_by(deadline);
         depth = connection_->depth(settings_.topology.deliveries());
+        tell_connected();
     });
     return depth;
 }

@@ -29,6 +29,23 @@ prometheus::Counter& hints_counter(runtime::Registry& registry, const char* resu
 
 }  // namespace
 
+std::vector<Hint> newest_of_each(std::vector<Hint> hints, const std::function<void(const Hint&)>& settle) {
+    const auto age = [](const Hint& hint) { return std::pair(hint.delivery.attempt, hint.tag); };
+    std::vector<Hint> kept;
+    std::map<domain::Uuid, std::size_t> places;
+    for (Hint& hint : hints) {
+        const auto [place, first] = places.emplace(hint.delivery.message_id, kept.size());
+        if (first) {
+            kept.push_back(std::move(hint));
+            continue;
+        }
+        Hint& other = kept[place->second];
+        if (age(other) < age(hint)) std::swap(other, hint);
+        settle(hint);
+    }
+    return kept;
+}
+
 Claimer::Claimer(Parts parts, std::chrono::milliseconds lease)
     : parts_(parts),
       lease_(lease),
@@ -59,23 +76,11 @@ std::chrono::milliseconds Claimer::run_once() {
     return claim(std::move(hints));
 }
 
-// The broker redelivers and the rescuer publishes again. Attempts only grow, so of several hints the newest
-// is the one that may find its row; the others are done.
 std::vector<Hint> Claimer::one_for_each_message(std::vector<Hint> hints) {
-    std::vector<Hint> kept;
-    std::map<domain::Uuid, std::size_t> places;
-    for (Hint& hint : hints) {
-        const auto [place, first] = places.emplace(hint.delivery.message_id, kept.size());
-        if (first) {
-            kept.push_back(std::move(hint));
-            continue;
-        }
-        Hint& other = kept[place->second];
-        if (other.delivery.attempt < hint.delivery.attempt) std::swap(other, hint);
-        parts_.consumer.ack(hint.tag);
+    return newest_of_each(std::move(hints), [this](const Hint& other) {
+        parts_.consumer.ack(other.tag);
         nothing_.Increment();
-    }
-    return kept;
+    });
 }
 
 std::chrono::milliseconds Claimer::claim(std::vector<Hint> hints) {

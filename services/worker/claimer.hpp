@@ -16,6 +16,11 @@
 
 namespace worker {
 
+/// The broker redelivers and the rescuer publishes again. Attempts only grow, so of several hints for a
+/// message the newest is the one that may find its row. Of equal ones it is the last to come: what came over
+/// a connection that was lost since is not ours to settle any more. The others are settled.
+std::vector<Hint> newest_of_each(std::vector<Hint> hints, const std::function<void(const Hint&)>& settle);
+
 class Claimer {
 public:
     struct Parts {
