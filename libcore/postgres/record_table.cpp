@@ -35,7 +35,7 @@ constexpr Statement record{"record_outcomes", R"sql(
           AND (m.status = 'SENDING' AND m.attempt = o.attempt
                OR o.status = 'SENT' AND m.attempt >= o.attempt
                   AND m.status IN ('SCHEDULED', 'QUEUED', 'SENDING', 'RETRYING', 'UNKNOWN'))
-        RETURNING m.id, m.status, clock.now - m.scheduled_send_time AS lateness
+        RETURNING m.id, m.status, clock.now - greatest(m.scheduled_send_time, m.replayed_for) AS lateness
     ), attempts AS (
         INSERT INTO delivery_attempts (message_id, delivery_date, attempt, started_at, finished_at, outcome,
                                        http_status, error)

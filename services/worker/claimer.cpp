@@ -22,6 +22,9 @@ constexpr auto behind_pause = 20ms;
 constexpr auto blocked_pause = 100ms;
 // Shorter interruptions are waited out with the hints in hand.
 constexpr auto long_interruption = 2s;
+// The circuits of other workers may be closed: what this one cannot send is theirs, and giving it back is
+// faster than sending it.
+constexpr auto give_back_pause = 1s;
 
 prometheus::Counter& hints_counter(runtime::Registry& registry, const char* result) {
     return registry.counter("hints_total", "Queue messages by what became of them", {{"result", result}});
@@ -61,10 +64,13 @@ Claimer::Claimer(Parts parts, std::chrono::milliseconds lease)
 std::chrono::milliseconds Claimer::run_once() {
     if (const auto closed = parts_.lanes.closed_for(); closed > 0ms) {
         if (closed < long_interruption) return closed;
+        const auto now = Clock::now();
+        if (now < gives_back_at_) return std::chrono::ceil<std::chrono::milliseconds>(gives_back_at_ - now);
         auto hints = one_for_each_message(parts_.hints.take(batch_size));
         if (hints.empty()) return std::min<std::chrono::milliseconds>(closed, idle_pause);
         give_back(std::move(hints), closed);
-        return 0ms;
+        gives_back_at_ = now + give_back_pause;
+        return give_back_pause;
     }
     // After an outage the hint of an expired lease may be here before the success in hand is in the ledger.
     if (parts_.recorder.is_behind()) return behind_pause;

@@ -51,6 +51,7 @@ private:
 
     Parts parts_;
     const std::chrono::milliseconds lease_;
+    Clock::time_point gives_back_at_{};  ///< not before, what it holds while nothing may be sent
     prometheus::Counter& claimed_;
     prometheus::Counter& nothing_;
     prometheus::Counter& outdated_;

@@ -68,6 +68,21 @@ TEST_CASE("while its circuit is open a worker claims nothing and gives everythin
     for (const auto& row : system.ledger()) CHECK(row.failures == 0);
 }
 
+TEST_CASE("a worker whose circuit is open leaves the queue to those that can send") {
+    constexpr int people = 2'000;
+    System system(System::Provider::naive);
+    system.add({.count = people});
+    const auto scheduler = system.start("scheduler-svc");
+    // Each holds 100 hints at once.
+    const Environment small{{"QUEUE_CONCURRENCY", "1"}};
+    const auto closed = system.start("worker-svc", small);
+    REQUIRE(post(closed, R"({"state": "open", "for": "10m"})").status == 200);
+    const auto worker = system.start("worker-svc", small);
+    system.set_clock(nine, 0);
+    CHECK(system.delivered(people / 2, 30s));
+    CHECK(metric(closed, R"(hints_total{result="given_back"})") < people / 2);
+}
+
 TEST_CASE("an operator opens the circuit over the operations port and closes it from a shell") {
     constexpr int people = 50;
     System system(System::Provider::naive);
