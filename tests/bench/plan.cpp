@@ -47,14 +47,6 @@ constexpr const char* use_custom_type = R"(
 
 constexpr postgres::Statement session{"session", "SELECT pg_backend_pid()"};
 
-// The messages of other users, on the days of the same month.
-constexpr postgres::Statement insert_others{"insert_others", R"(
-    INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, type_version, timezone,
-                              scheduled_send_time, status, created_at, updated_at)
-    SELECT uuid_v7(), gen_random_uuid(), 'BIRTHDAY', day, 1, 1, 'UTC', day + time '09:00' AT TIME ZONE 'UTC',
-           'SENT', now(), now()
-    FROM generate_series(1, $1::int) AS n CROSS JOIN LATERAL (SELECT date '2027-03-01' + n % 14 AS day) AS days)"};
-
 double seconds_since(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -106,9 +98,7 @@ void plan(postgres::Pool& pool, std::span<const postgres::Unit> units, const Opt
 double cost_among(int existing, const std::string& name, postgres::Connection& connection,
                   postgres::Pool& pool, std::span<const postgres::Unit> units, const Options& options,
                   Planned& planned, bench::Report& report) {
-    constexpr int at_once = 1'000'000;
-    for (int left = existing; left > 0; left -= at_once)
-        connection.run(insert_others, std::min(left, at_once));
+    bench::add_other_messages(connection, existing);
     bench::settle(connection);
     Planned these;
     bench::Cost cost(connection, {{"postgres", bench::server_process(connection)}});

@@ -1,5 +1,7 @@
 #include "tests/bench/postgres_server.hpp"
 
+#include <algorithm>
+
 #include "tests/bench/machine.hpp"
 
 namespace bench {
@@ -23,6 +25,13 @@ constexpr postgres::Statement add_users{"add_users", R"(
 
 constexpr postgres::Statement add_zones{"add_zones",
                                         "INSERT INTO zones_in_use (timezone) SELECT unnest($1::text[])"};
+
+constexpr postgres::Statement insert_others{"insert_others", R"(
+    INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, type_version, timezone,
+                              scheduled_send_time, status, created_at, updated_at)
+    SELECT uuid_v7(), gen_random_uuid(), 'BIRTHDAY', day, 1, 1, 'UTC', day + time '09:00' AT TIME ZONE 'UTC',
+           'SENT', now(), now()
+    FROM generate_series(1, $1::int) AS n CROSS JOIN LATERAL (SELECT date '2027-03-01' + n % 14 AS day) AS days)"};
 
 }  // namespace
 
@@ -52,6 +61,11 @@ void add_unplanned_users(postgres::Connection& connection, int count, const std:
 
 void use_zones(postgres::Connection& connection, const std::vector<std::string>& zones) {
     connection.run(add_zones, zones);
+}
+
+void add_other_messages(postgres::Connection& connection, int count) {
+    constexpr int at_once = 1'000'000;
+    for (int left = count; left > 0; left -= at_once) connection.run(insert_others, std::min(left, at_once));
 }
 
 void settle(postgres::Connection& connection) {

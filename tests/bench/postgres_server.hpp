@@ -29,6 +29,9 @@ void add_unplanned_users(postgres::Connection& connection, int count, const std:
 /// From now on the planner visits these zones.
 void use_zones(postgres::Connection& connection, const std::vector<std::string>& zones);
 
+/// Messages of users who are not there, on days of March 2027.
+void add_other_messages(postgres::Connection& connection, int count);
+
 /// Statistics up to date and the log of writes at a checkpoint, so that every run begins alike.
 void settle(postgres::Connection& connection);
 

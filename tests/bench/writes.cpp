@@ -32,8 +32,15 @@ const std::vector<std::string> zones{
 constexpr postgres::Statement some_users{"some_users",
                                          "SELECT id FROM users TABLESAMPLE SYSTEM (5) LIMIT 10000"};
 
-constexpr postgres::Statement compute{
-    "compute", "SELECT sum(hashtextextended(n::text, 0)::float8) FROM generate_series(1, 20000) AS n"};
+constexpr const char* other_table =
+    "CREATE TABLE others (id uuid PRIMARY KEY, other uuid UNIQUE, at timestamptz, filler text); CREATE INDEX "
+    "ON others (at)";
+
+// As the planner does, about so many rows in a transaction, which does not wait for the disk.
+constexpr postgres::Statement fill{"fill", R"(
+    WITH asynchronous AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+    INSERT INTO others SELECT uuid_v7(), gen_random_uuid(), clock_timestamp(), repeat('x', 250)
+    FROM asynchronous, generate_series(1, 1000))"};
 
 struct Options {
     int users = 200'000;
@@ -103,6 +110,8 @@ void run(int planners, const Options& options, bench::Report& report) {
     connection.execute("SELECT set_clock('2027-03-14T12:00:00Z', 0)");
     bench::use_zones(connection, zones);
     connection.execute("SELECT set_clock('2027-03-14T20:00:00Z', 0)");
+    connection.execute(other_table);
+    bench::add_other_messages(connection, 10'000);
     bench::settle(connection);
 
     const auto begin = Clock::now();
@@ -114,10 +123,10 @@ void run(int planners, const Options& options, bench::Report& report) {
     });
     const auto end = Clock::now() + (Clock::now() - begin);
     auto beside_others = beside(planners, options, database, [&](postgres::Pool& pool) {
-        while (Clock::now() < end) pool.run(compute);
+        while (Clock::now() < end) pool.run(fill);
     });
     report_times(report, std::to_string(planners) + "_planners", beside_planners);
-    report_times(report, std::to_string(planners) + "_computing", beside_others);
+    report_times(report, std::to_string(planners) + "_others", beside_others);
 }
 
 }  // namespace
