@@ -102,14 +102,7 @@ std::optional<domain::Progress> cancel_shown(Pool& pool, const domain::Uuid& sho
         const Rows rows =
             run_on_chosen(transaction, cancel_some, *intervention, step_size, actor, intervention->reason,
                           intervention->id, intervention->shown - intervention->done);
-        intervention->finished = rows.empty();
-        if (!rows.empty()) {
-            const Row row = rows.front();
-            intervention->done += row.get<int>(0);
-            intervention->place = row.get<domain::Instant>(1);
-            intervention->place_id = row.get<domain::Uuid>(2);
-            intervention->finished = intervention->done >= intervention->shown;
-        }
+        advance(*intervention, rows);
         note_progress(transaction, *intervention);
         return progress_of(*intervention);
     });

@@ -79,6 +79,16 @@ std::optional<Intervention> take(Transaction& transaction, const domain::Uuid& i
     return read(transaction.run(lock_one, id, name_of(action)), id, action);
 }
 
+void advance(Intervention& intervention, const Rows& step) {
+    intervention.finished = step.empty();
+    if (step.empty()) return;
+    const Row row = step.front();
+    intervention.done += row.get<int>(0);
+    intervention.place = row.get<domain::Instant>(1);
+    intervention.place_id = row.get<domain::Uuid>(2);
+    intervention.finished = intervention.done >= intervention.shown;
+}
+
 void note_progress(Transaction& transaction, const Intervention& intervention) {
     transaction.run(update, intervention.id, intervention.done, intervention.place, intervention.place_id,
                     intervention.next_at, intervention.finished);

@@ -47,6 +47,10 @@ domain::Uuid remember(Transaction& transaction, const Intervention& intervention
 /// Until the transaction ends nobody else goes on with it.
 std::optional<Intervention> take(Transaction& transaction, const domain::Uuid& id, Action action);
 
+/// By what a step gives: how many it did, and the place and id of the last it looked at; no row when there
+/// was nothing left.
+void advance(Intervention& intervention, const Rows& step);
+
 /// `done`, `place`, `place_id`, `next_at` and `finished` as they are now.
 void note_progress(Transaction& transaction, const Intervention& intervention);
 

@@ -194,15 +194,8 @@ std::optional<domain::Progress> replay_shown(Pool& pool, const domain::Uuid& sho
             *intervention, step_size, intervention->options.late, intervention->options.forced, key_life,
             actor, intervention->reason, intervention->id, intervention->shown - intervention->done,
             intervention->next_at, gap);
-        intervention->finished = rows.empty();
-        if (!rows.empty()) {
-            const Row row = rows.front();
-            intervention->done += row.get<int>(0);
-            intervention->place = row.get<domain::Instant>(1);
-            intervention->place_id = row.get<domain::Uuid>(2);
-            intervention->next_at = row.get<domain::Instant>(3);
-            intervention->finished = intervention->done >= intervention->shown;
-        }
+        advance(*intervention, rows);
+        if (!rows.empty()) intervention->next_at = rows.front().get<domain::Instant>(3);
         note_progress(transaction, *intervention);
         return progress_of(*intervention);
     });
