@@ -4,7 +4,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <system_error>
@@ -23,7 +22,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto longest_connect = 10s;
 constexpr auto longest_answer = 5s;
-constexpr auto count_every = 1s;
 
 // A tag is the connection's generation followed by the channel's delivery tag. 2^40 deliveries are a year of
 // a million in 30 seconds.
@@ -35,12 +33,10 @@ std::uint64_t delivery_tag(std::uint64_t tag) {
 
 }  // namespace
 
-Consumer::Consumer(Settings settings, std::uint16_t prefetch, std::function<void(Received)> on_message,
-                   std::function<void(std::uint32_t)> on_consumers)
+Consumer::Consumer(Settings settings, std::uint16_t prefetch, std::function<void(Received)> on_message)
     : settings_(std::move(settings)),
       prefetch_(prefetch),
       on_message_(std::move(on_message)),
-      on_consumers_(std::move(on_consumers)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     if (wake_ < 0) {
         throw std::system_error(errno, std::generic_category(), "eventfd");
@@ -117,10 +113,7 @@ void Consumer::serve() {
     backoff_.reset();
     report(true, {});
 
-    const auto heartbeats = std::chrono::milliseconds(settings_.heartbeat) / 2;
-    const auto patience =
-        on_consumers_ ? std::min<std::chrono::milliseconds>(heartbeats, count_every) : heartbeats;
-    count_at_ = {};
+    const auto patience = std::chrono::milliseconds(settings_.heartbeat) / 2;
     bool consuming = false;
     for (auto commands = wait(-1, 0ms);; commands = wait(connection.socket(), patience)) {
         settle(connection, window, commands.settlements);
@@ -134,7 +127,6 @@ void Consumer::serve() {
             consuming ? connection.cancel() : connection.consume(settings_.topology.deliveries(), prefetch_);
             consuming = !consuming;
         }
-        if (consuming && on_consumers_) count_consumers(connection);
         receive(connection, window, consuming);
     }
 }
@@ -148,15 +140,6 @@ void Consumer::receive(Connection& connection, AckWindow& window, bool wanted) {
                          .redelivered = delivery->redelivered});
         }
     }
-}
-
-// None at all would leave out this one: a queue between two leaders says so.
-void Consumer::count_consumers(Connection& connection) {
-    const auto now = Clock::now();
-    if (now < count_at_) return;
-    count_at_ = now + count_every;
-    const auto consumers = connection.depth(settings_.topology.deliveries()).consumers;
-    if (consumers > 0) on_consumers_(consumers);
 }
 
 void Consumer::settle(Connection& connection, AckWindow& window, const std::vector<Settlement>& settlements) {

@@ -29,11 +29,8 @@ struct Received {
 /// connection was lost comes again under another tag; settling the old tag does nothing.
 class Consumer {
 public:
-    /// `on_message` is called on the running thread; it must neither block nor throw. So is `on_consumers`,
-    /// if there is one: before the first message of a connection, and each second, with how many consume the
-    /// queue now.
-    Consumer(Settings settings, std::uint16_t prefetch, std::function<void(Received)> on_message,
-             std::function<void(std::uint32_t)> on_consumers = {});
+    /// `on_message` is called on the running thread; it must neither block nor throw.
+    Consumer(Settings settings, std::uint16_t prefetch, std::function<void(Received)> on_message);
     ~Consumer();
 
     /// Connects (for ever, with a jittered pause of 100 ms to 5 s between attempts), consumes and settles,
@@ -70,7 +67,6 @@ private:
     Commands wait(int socket, std::chrono::milliseconds timeout);
     void serve();
     void receive(Connection& connection, AckWindow& window, bool wanted);
-    void count_consumers(Connection& connection);
     void settle(Connection& connection, AckWindow& window, const std::vector<Settlement>& settlements);
     /// False when stopped meanwhile.
     bool pause(std::chrono::milliseconds pause);
@@ -79,8 +75,6 @@ private:
     Settings settings_;
     std::uint16_t prefetch_;
     std::function<void(Received)> on_message_;
-    std::function<void(std::uint32_t)> on_consumers_;
-    std::chrono::steady_clock::time_point count_at_{};  ///< when to count consumers again
     Backoff backoff_;
     std::uint64_t generation_ = 0;  ///< of the connection; the upper bits of every tag
     std::atomic<bool> connected_ = false;

@@ -13,10 +13,8 @@ namespace {
 constexpr runtime::Periodic::Backoff recorder_backoff{.first = std::chrono::milliseconds(50),
                                                       .longest = std::chrono::milliseconds(500)};
 
-std::function<void(std::uint32_t)> tell_consumers(ProviderRate* rate) {
-    if (rate == nullptr) return {};
-    return [rate](std::uint32_t consumers) { rate->set_consumers(static_cast<int>(consumers)); };
-}
+constexpr auto count_every = std::chrono::seconds(1);
+constexpr auto count_patience = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -24,9 +22,8 @@ Pipeline::Pipeline(const Settings& settings, ProviderRate* rate, postgres::Pool&
     : waiting_(loops.registry().gauge("hints_waiting", "Hints in hand that are not claimed yet")),
       malformed_(loops.registry().counter("hints_total", "Queue messages by what became of them",
                                           {{"result", "malformed"}})),
-      consumer_(
-          forgetting_on_loss(settings.broker), settings.prefetch(),
-          [this](rabbitmq::Received received) { receive(std::move(received)); }, tell_consumers(rate)),
+      consumer_(forgetting_on_loss(settings.broker), settings.prefetch(),
+                [this](rabbitmq::Received received) { receive(std::move(received)); }),
       recorder_(pool, consumer_, loops.registry()),
       lanes_(settings, rate, loops.registry(),
              {.finished =
@@ -47,7 +44,10 @@ Pipeline::Pipeline(const Settings& settings, ProviderRate* rate, postgres::Pool&
                     waiting_.Set(static_cast<double>(hints_.size()));
                     return claimer_.run_once();
                 }),
-      consuming_([this] { consumer_.run(); }) {}
+      queue_watch_(settings.broker),
+      consuming_([this] { consumer_.run(); }) {
+    if (rate != nullptr) counting_.emplace("consumers", loops, [this, rate] { return count(*rate); });
+}
 
 Pipeline::~Pipeline() {
     stop();
@@ -55,6 +55,7 @@ Pipeline::~Pipeline() {
 
 void Pipeline::stop() {
     if (!consuming_.joinable()) return;
+    if (counting_) counting_->stop();
     consumer_.stop_consuming();
     claiming_.join();
     lanes_.drain();
@@ -72,6 +73,13 @@ rabbitmq::Settings Pipeline::forgetting_on_loss(rabbitmq::Settings broker) {
         if (tell) tell(change);
     };
     return broker;
+}
+
+std::chrono::milliseconds Pipeline::count(ProviderRate& rate) {
+    // None at all would leave out this worker: a queue between two leaders says so.
+    const auto consumers = queue_watch_.look(count_patience).consumers;
+    if (consumers > 0) rate.set_consumers(static_cast<int>(consumers));
+    return count_every;
 }
 
 void Pipeline::receive(rabbitmq::Received received) {

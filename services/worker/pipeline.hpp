@@ -2,12 +2,13 @@
 // anything.
 #pragma once
 
-#include <functional>
-#include <string_view>
+#include <chrono>
+#include <optional>
 #include <thread>
 
 #include "libcore/postgres/pool.hpp"
 #include "libcore/rabbitmq/consumer.hpp"
+#include "libcore/rabbitmq/queue_watch.hpp"
 #include "libcore/runtime/loops.hpp"
 #include "libcore/runtime/metrics.hpp"
 #include "libcore/runtime/periodic.hpp"
@@ -42,6 +43,8 @@ public:
 private:
     rabbitmq::Settings forgetting_on_loss(rabbitmq::Settings broker);
     void receive(rabbitmq::Received received);
+    /// For the rate, those who share it.
+    std::chrono::milliseconds count(ProviderRate& rate);
 
     Mailbox<Hint> hints_;
     prometheus::Gauge& waiting_;
@@ -54,6 +57,8 @@ private:
     const runtime::Loops::Watch consumer_watched_;
     runtime::Periodic recording_;
     runtime::Periodic claiming_;
+    rabbitmq::QueueWatch queue_watch_;
+    std::optional<runtime::Periodic> counting_;  ///< if there is a rate
     std::thread consuming_;
 };
 

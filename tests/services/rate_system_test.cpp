@@ -95,3 +95,27 @@ TEST_CASE("a storm of 429s with three workers loses nothing and spends one failu
     CHECK(throttled > 0);
     CHECK(throttled < refusals);
 }
+
+TEST_CASE("a worker that cannot count its queue's consumers keeps its connection and its share") {
+    System system(System::Provider::naive);
+    TcpGate gate("127.0.0.1", system.broker_port());
+    system.add({.count = 20});
+    const auto scheduler = system.start("scheduler-svc", patient({}));
+    const auto worker = system.start(
+        "worker-svc",
+        patient({{"PROVIDER_RATE_LIMIT", "60/s"}, {"AMQP_URL", system.amqp_url_through(gate.port())}}));
+    const auto other = system.start("worker-svc", patient({{"PROVIDER_RATE_LIMIT", "60/s"}}));
+    const auto has_half = [&] { return std::abs(metric(worker, "provider_rate_share") - 30) < 0.01; };
+    REQUIRE(eventually(has_half));
+    gate.stall();
+    // Longer than the consumer waits for an answer to any question of its own.
+    REQUIRE(eventually(
+        [&] { return metric(worker, R"(loop_rounds_total{loop="consumers",result="failed"})") >= 3; }, 30s));
+    CHECK(has_half());
+    gate.forward();
+    system.set_clock(nine);
+    REQUIRE(system.sent(20));
+    CHECK(metric(worker, R"(broker_connections_total{change="made"})") == 1);
+    CHECK(metric(worker, R"(broker_connections_total{change="lost"})") == 0);
+    CHECK(metric(worker, R"(hints_total{result="claimed"})") > 0);
+}

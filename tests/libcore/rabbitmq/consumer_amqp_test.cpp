@@ -217,34 +217,3 @@ TEST_CASE_METHOD(Fixture, "stopping does not wait for an absent broker") {
     consumer.stop();
     CHECK(std::chrono::steady_clock::now() - start < 500ms);
 }
-
-TEST_CASE_METHOD(
-    Fixture, "a consumer that asks learns how many there are, itself included, before its first message") {
-    publish(200);
-    std::atomic<int> consumers = 0;
-    std::atomic<int> received = 0;
-    std::atomic<int> received_before = 0;
-    rabbitmq::Consumer counting(
-        settings(), 10,
-        [&](const rabbitmq::Received& message) {
-            if (consumers == 0) ++received_before;
-            ++received;
-            counting.ack(message.tag);
-        },
-        [&](std::uint32_t count) { consumers = static_cast<int>(count); });
-    std::thread running([&] { counting.run(); });
-    CHECK(eventually([&] { return consumers == 1; }));
-    {
-        RunningConsumer second(settings(), RunningConsumer::Mode::ack);
-        const RunningConsumer third(settings(), RunningConsumer::Mode::ack);
-        CHECK(eventually([&] { return consumers == 3; }));
-        // Questions between deliveries cost none of them.
-        publish(3'000);
-        CHECK(eventually([&] { return received + static_cast<int>(second.count() + third.count()) == 3'200; },
-                         30s));
-    }
-    CHECK(eventually([&] { return consumers == 1; }));
-    CHECK(received_before == 0);
-    counting.stop();
-    running.join();
-}
