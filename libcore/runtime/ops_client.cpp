@@ -63,14 +63,14 @@ private:
     bool connected_ = false;
 };
 
-std::optional<OpsAnswer> parse(std::string_view text) {
+OpsAnswer parse(std::string_view text) {
     constexpr std::string_view version = "HTTP/1.1 ";
     OpsAnswer answer;
-    if (!text.starts_with(version)) return std::nullopt;
+    if (!text.starts_with(version)) return {};
     text.remove_prefix(version.size());
     const auto status = text.substr(0, 3);
     const auto [end, error] = std::from_chars(status.data(), status.data() + status.size(), answer.status);
-    if (error != std::errc{} || end != status.data() + 3) return std::nullopt;
+    if (error != std::errc{} || end != status.data() + 3) return {};
     if (const auto head = text.find("\r\n\r\n"); head != std::string_view::npos)
         answer.body = text.substr(head + 4);
     return answer;

@@ -11,12 +11,12 @@
 namespace runtime {
 
 struct OpsAnswer {
-    int status = 0;
+    int status = 0;  ///< 0: asked, and not answered in time; what was asked for may be done all the same
     std::string body;
 };
 
 /// GET, or POST if there is a body, which is JSON. Connecting, sending and each read wait for `patience` at
-/// most. Nothing if there is no answer.
+/// most. Nothing if nobody could be asked.
 std::optional<OpsAnswer> ask_ops(const OpsServer::Settings& settings, const std::string& path,
                                  const std::string& body, std::chrono::milliseconds patience);
 

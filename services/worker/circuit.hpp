@@ -22,7 +22,8 @@ std::string encode(const CircuitReport& report, domain::Instant wall);
 
 class CircuitDesk {
 public:
-    /// Does as ordered, if there is an order, and tells how things are then; nothing if it gets no answer.
+    /// Does as ordered, if there is an order, and tells how things are then; nothing if it does not, nor
+    /// will.
     using Ask = std::function<std::optional<CircuitReport>(const std::optional<CircuitOrder>&)>;
 
     /// While it lives, there are lanes to ask. One at a time; dies before they do.

@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Longer than the lanes are waited for.
+// Longer than the lanes are waited for, by two who ask at once.
 constexpr auto patience = 3s;
 
 std::string order(const runtime::Arguments& arguments) {
@@ -36,6 +36,11 @@ int circuit(const runtime::OpsServer::Settings& ops, const runtime::Arguments& a
     const auto answer = runtime::ask_ops(ops, "/circuit", order(arguments), patience);
     if (!answer) {
         fmt::print(stderr, "no worker answers on port {} of this machine\n", ops.port);
+        return runtime::exit_failure;
+    }
+    if (answer->status == 0) {
+        fmt::print(stderr, "the worker does not answer{}\n",
+                   arguments.contains("set") ? ", and may obey yet: ask again" : "");
         return runtime::exit_failure;
     }
     fmt::print(answer->status == 200 ? stdout : stderr, "{}\n", answer->body);

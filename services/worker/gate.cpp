@@ -107,6 +107,12 @@ void Gate::answered(const domain::Answer& answer, bool delivered, Clock::time_po
     look(now);
 }
 
+void Gate::missed(Clock::time_point now) {
+    --under_way_;
+    breaker_.ignored();
+    look(now);
+}
+
 // Of the requests that were under way together the first says it all: the circuit is for a provider that goes
 // on refusing, not for one burst.
 void Gate::refused(bool asked_to_wait, bool outage, Clock::time_point sent_at, Clock::time_point now) {

@@ -36,10 +36,13 @@ public:
     /// `rate` may be null: there is no limit. It outlives the gate.
     Gate(int lanes, ProviderRate* rate, runtime::Registry& registry);
 
-    /// Zero: a request may start; `answered` follows. Else when to ask again. `needed`: how many could start.
+    /// Zero: a request may start; `answered` or `missed` follows. Else when to ask again. `needed`: how many
+    /// could start.
     std::chrono::nanoseconds pass(Clock::time_point now, int needed);
     void answered(const domain::Answer& answer, bool delivered, Clock::time_point sent_at,
                   Clock::time_point now);
+    /// Instead: nobody was there to see an answer, which says nothing about the provider.
+    void missed(Clock::time_point now);
 
     /// How long nothing will be sent, as far as it is worth waiting for: a minute at most. Any thread.
     std::chrono::milliseconds closed_for() const;

@@ -25,6 +25,8 @@ constexpr int max_backlog = 1'000;
 constexpr auto short_pause = 2s;
 // Far more than one turn of the lanes' thread takes.
 constexpr auto patience = 1s;
+// A deadline that is noticed so late was not watched: this process had been stopped, or had no processor.
+constexpr auto absence = 200ms;
 
 template <class Duration>
 std::chrono::milliseconds in_milliseconds(Duration duration) {
@@ -74,7 +76,7 @@ asio::awaitable<void> run_lane(Lanes* lanes, std::shared_ptr<http::Origin> origi
         http::Request request = lanes->request_for(*job);
         KILLPOINT("request.ready");
         const http::Answer answer = co_await connection.send(std::move(request), deadline);
-        lanes->answered(std::move(*job), answer, sent_at);
+        lanes->answered(std::move(*job), answer, sent_at, deadline);
     }
 }
 
@@ -150,13 +152,19 @@ std::chrono::milliseconds Lanes::longest_send() const {
 }
 
 std::optional<CircuitReport> Lanes::circuit(const std::optional<CircuitOrder>& order) {
-    const auto answer = std::make_shared<std::promise<CircuitReport>>();
-    auto answered = answer->get_future();
-    asio::post(io_, [this, order, answer] {
+    struct Question {
+        std::promise<CircuitReport> answer;
+        std::atomic<bool> settled = false;  ///< taken up or given up, whichever was first
+    };
+    const auto question = std::make_shared<Question>();
+    auto answered = question->answer.get_future();
+    asio::post(io_, [this, order, question] {
+        if (question->settled.exchange(true)) return;
         if (order) obey(*order);
-        answer->set_value(gate_.report(Clock::now()));
+        question->answer.set_value(gate_.report(Clock::now()));
     });
-    if (answered.wait_for(patience) != std::future_status::ready) return std::nullopt;
+    const bool late = answered.wait_for(patience) != std::future_status::ready;
+    if (late && !question->settled.exchange(true)) return std::nullopt;
     return answered.get();
 }
 
@@ -229,7 +237,8 @@ http::Request Lanes::request_for(const Job& job) const {
     return make_request({message.recipient_email, message.content, message.idempotency_key}, provider_);
 }
 
-void Lanes::answered(Job job, const http::Answer& raw, Clock::time_point sent_at) {
+void Lanes::answered(Job job, const http::Answer& raw, Clock::time_point sent_at,
+                     Clock::time_point deadline) {
     KILLPOINT("answer.received");
     const auto now = Clock::now();
     const double seconds = std::chrono::duration<double>(now - sent_at).count();
@@ -248,7 +257,8 @@ void Lanes::answered(Job job, const http::Answer& raw, Clock::time_point sent_at
     const bool delivered = outcome.ending == domain::Ending::sent;
     if (delivered) last_success_ = now;
     if (domain::refuses_credentials(answer)) tell_of_refusal(answer.http_status);
-    gate_.answered(answer, delivered, sent_at, now);
+    const bool told = answer.kind == domain::Answer::Kind::responded || now - deadline < absence;
+    told ? gate_.answered(answer, delivered, sent_at, now) : gate_.missed(now);
 
     const auto finished_at = wall_clock();
     postgres::Attempted attempted{

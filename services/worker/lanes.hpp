@@ -58,8 +58,8 @@ public:
     int room() const;
     /// How long nothing will be sent: the circuit is open or the provider asked for a pause. Any thread.
     std::chrono::milliseconds closed_for() const { return gate_.closed_for(); }
-    /// Does as ordered, if there is an order; how things are then, or nothing if the lanes' thread does not
-    /// answer. Any thread but that one.
+    /// Does as ordered, if there is an order; how things are then. Nothing if the lanes' thread does not take
+    /// it up, and then it never will. Any thread but that one.
     std::optional<CircuitReport> circuit(const std::optional<CircuitOrder>& order);
     /// Since when the lanes' thread has not come to look at a question of this function, which asks one each
     /// time that none is open. Any thread.
@@ -82,7 +82,7 @@ private:
     void give_back_waiting(Clock::time_point claimed_until);
     Decision decide(const Job& job);
     http::Request request_for(const Job& job) const;
-    void answered(Job job, const http::Answer& answer, Clock::time_point sent_at);
+    void answered(Job job, const http::Answer& answer, Clock::time_point sent_at, Clock::time_point deadline);
     void give_back(Job job, std::chrono::milliseconds delay);
     void suppress(Job job);
     void job_done();

@@ -119,6 +119,16 @@ TEST_CASE_METHOD(Fixture, "five outages in a row open it and refused messages do
     CHECK(gate.closed_for() > 0ms);
 }
 
+TEST_CASE_METHOD(Fixture, "what nobody was there to see counts for nothing") {
+    for (int i = 0; i < 20; ++i) {
+        REQUIRE(passes());
+        gate.missed(now);
+    }
+    CHECK(gate.report(now).breaker.state == Breaker::State::closed);
+    CHECK(gate.report(now).breaker.calls == 0);
+    for (int i = 0; i < 4; ++i) REQUIRE(passes());
+}
+
 TEST_CASE_METHOD(Fixture, "an operator holds it closed through an outage and open without one") {
     gate.obey({.hold = Breaker::State::closed, .length = 1min}, now);
     for (int i = 0; i < 30; ++i) {

@@ -3,7 +3,11 @@
 #include "services/worker/lanes.hpp"
 
 #include <catch2/catch.hpp>
+#include <functional>
+#include <future>
 #include <mutex>
+#include <thread>
+#include <utility>
 
 #include "tests/support/eventually.hpp"
 #include "tests/support/sink/sink.hpp"
@@ -27,6 +31,7 @@ struct Fixture {
     std::vector<Finished> finished;
     std::optional<Lanes> lanes;
     int jobs = 0;
+    std::function<void()> on_finished = [] {};  ///< on the lanes' thread
 
     Fixture() {
         settings.provider.url = http::parse_url(provider.url()).value();
@@ -39,8 +44,11 @@ struct Fixture {
         lanes.emplace(settings, rate, registry,
                       Lanes::Ports{.finished =
                                        [this](Finished one) {
-                                           const std::lock_guard lock(mutex);
-                                           finished.push_back(std::move(one));
+                                           {
+                                               const std::lock_guard lock(mutex);
+                                               finished.push_back(std::move(one));
+                                           }
+                                           on_finished();
                                        },
                                    .hungry = [] {}});
     }
@@ -161,6 +169,43 @@ TEST_CASE_METHOD(Fixture, "an operator closes an open circuit and opens a closed
     REQUIRE(eventually([&] { return count() == 65; }));
     CHECK(given_back() == 20);
     CHECK(circuit().state == Breaker::State::closed);
+}
+
+TEST_CASE_METHOD(Fixture, "an order that was not taken up in time is not obeyed later") {
+    std::promise<void> goes_on;
+    const auto until_then = goes_on.get_future().share();
+    on_finished = [until_then] { until_then.wait(); };
+    start();
+    add(1);
+    REQUIRE(eventually([&] { return count() == 1; }));
+    CHECK_FALSE(lanes->circuit(worker::CircuitOrder{Breaker::State::open, 1min}));
+    CHECK_FALSE(lanes->circuit({}));
+    goes_on.set_value();
+    REQUIRE(eventually([&] { return lanes->circuit({}).has_value(); }));
+    CHECK(circuit().state == Breaker::State::closed);
+    CHECK_FALSE(circuit().hold);
+}
+
+TEST_CASE_METHOD(Fixture, "a worker that was stopped blames no silent provider for the time") {
+    settings.lanes = 6;
+    settings.provider.timeout = 500ms;
+    provider.play(R"({"rules": [{"times": 5, "delay_ms": 5000}, {"times": 1}, {"delay_ms": 5000}]})");
+    // The first answer stops the thread until long after the other deadlines.
+    on_finished = [stopped = false]() mutable {
+        if (!std::exchange(stopped, true)) std::this_thread::sleep_for(1'500ms);
+    };
+    start();
+    add(6);
+    REQUIRE(eventually([&] { return count() == 6; }));
+    CHECK(circuit().state == Breaker::State::closed);
+    CHECK(circuit().outages < 5);
+
+    // Silence that it was there to hear.
+    REQUIRE(eventually([&] {
+        add(6);
+        return circuit().state == Breaker::State::open;
+    }));
+    CHECK(circuit().cause == Breaker::Cause::outages_in_a_row);
 }
 
 TEST_CASE_METHOD(Fixture, "a hold that ends by itself is seen to have ended") {
