@@ -1,6 +1,7 @@
 #include "libcore/runtime/ops_server.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <optional>
 #include <utility>
@@ -43,7 +44,15 @@ Reply readiness_reply(const Readiness::Report& report, bool started) {
 
 bool is_loopback(std::string_view address) {
     if (address.starts_with("::ffff:")) address.remove_prefix(7);
-    return address == "::1" || address.starts_with("127.");
+    return address == "::1" || address == "127.0.0.1";
+}
+
+/// As a program of this machine asks for it. A page whose name was made to lead to this machine asks for that
+/// name, and so does a proxy that hands on what it was asked for.
+bool is_own_name(std::string_view host) {
+    const auto port = host.starts_with('[') ? host.find(']') + 1 : host.find(':');
+    const auto name = host.substr(0, port);
+    return name == "localhost" || name == "127.0.0.1" || name == "[::1]";
 }
 
 /// In a time that does not tell where they differ.
@@ -54,11 +63,15 @@ bool are_equal(std::string_view one, std::string_view other) {
     return difference == 0;
 }
 
-/// A page in a browser on this machine comes from loopback too, but names its origin; a proxy names its
-/// client.
+/// A page in a browser on this machine comes from loopback too, but its browser says so; a proxy tells of its
+/// client, or of itself. What such a header says is no matter: it may be nothing.
+constexpr std::array<std::string_view, 10> of_others{
+    "Origin",          "Referer",           "Sec-Fetch-Site",   "Via",       "Forwarded",
+    "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "X-Client-IP"};
+
 bool is_of_this_machine(const Request& request) {
-    return is_loopback(request.peer_address) && request.header("Origin").empty() &&
-           request.header("Forwarded").empty() && request.header("X-Forwarded-For").empty();
+    return is_loopback(request.peer_address) && is_own_name(request.header("Host")) &&
+           std::ranges::all_of(of_others, [&](auto name) { return request.all_headers(name).empty(); });
 }
 
 std::optional<Reply> objection(const Request& request, const std::string& admin_token) {

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 namespace support {
 
@@ -49,7 +50,8 @@ std::string HttpReply::header(const std::string& lower_case_name) const {
     return found == headers.end() ? std::string() : found->second;
 }
 
-HttpClient::HttpClient(int port, std::chrono::milliseconds timeout) : port_(port), timeout_(timeout) {}
+HttpClient::HttpClient(int port, std::chrono::milliseconds timeout, std::string from)
+    : port_(port), timeout_(timeout), from_(std::move(from)) {}
 
 HttpClient::~HttpClient() {
     close();
@@ -122,6 +124,10 @@ void HttpClient::open() {
     ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     sockaddr_in address{};
     address.sin_family = AF_INET;
+    ::setsockopt(socket_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    if (::inet_pton(AF_INET, from_.c_str(), &address.sin_addr) != 1 ||
+        ::bind(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+        fail("not an address of this machine: " + from_);
     address.sin_port = htons(static_cast<std::uint16_t>(port_));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {

@@ -26,7 +26,9 @@ struct HttpReply {
 /// HTTP.
 class HttpClient {
 public:
-    explicit HttpClient(int port, std::chrono::milliseconds timeout = std::chrono::seconds(10));
+    /// `from` is an address of this machine.
+    explicit HttpClient(int port, std::chrono::milliseconds timeout = std::chrono::seconds(10),
+                        std::string from = "127.0.0.1");
     ~HttpClient();
     HttpClient(const HttpClient&) = delete;
     HttpClient& operator=(const HttpClient&) = delete;
@@ -55,6 +57,7 @@ private:
 
     int port_;
     std::chrono::milliseconds timeout_;
+    std::string from_;
     int socket_ = -1;
     std::string buffer_;
 };

@@ -226,9 +226,12 @@ TEST_CASE("without an admin token only programs of this machine change something
     CHECK(ops.post(json).status == 200);
     CHECK(ops.body == "on");
     ops.body.clear();
-    for (const auto* name : {"Origin", "Forwarded", "X-Forwarded-For"}) {
+    for (const auto* name : {"Origin", "Forwarded", "X-Forwarded-For", "via", "X-Real-IP"}) {
+        CAPTURE(name);
         auto headers = json;
         headers.emplace_back(name, "http://localhost:9102");
+        CHECK(ops.post(headers).status == 403);
+        headers.back().second.clear();
         CHECK(ops.post(headers).status == 403);
     }
     CHECK(ops.post({}).status == 415);
@@ -236,7 +239,35 @@ TEST_CASE("without an admin token only programs of this machine change something
     CHECK(ops.body.empty());
     CHECK(http_get(ops.server.port(), "/switch").body == "off");
     CHECK_THAT(ops.registry.text(), Contains(R"(ops_changes_total{result="made"} 1)") &&
-                                        Contains(R"(ops_changes_total{result="refused"} 5)"));
+                                        Contains(R"(ops_changes_total{result="refused"} 12)"));
+}
+
+TEST_CASE("without an admin token only who asks for this machine by its own name changes something") {
+    Switch ops;
+    const auto status = [&](const std::string& host) {
+        support::HttpClient client(ops.server.port());
+        client.send("POST /switch HTTP/1.1\r\nHost: " + host +
+                    "\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\non");
+        return client.receive("POST").status;
+    };
+    for (const auto* host :
+         {"localhost", "localhost:9102", "127.0.0.1", "127.0.0.1:9102", "[::1]", "[::1]:1"}) {
+        CAPTURE(host);
+        CHECK(status(host) == 200);
+    }
+    for (const auto* host : {"attacker.example", "attacker.example:9102", "localhost.attacker.example",
+                             "127.0.0.1.attacker.example", "10.0.0.1", "[::1", "[::2]", "", ":80", "[]"}) {
+        CAPTURE(host);
+        CHECK(status(host) == 403);
+    }
+}
+
+TEST_CASE("without an admin token nobody changes anything from another address of this machine") {
+    Switch ops;
+    support::HttpClient other(ops.server.port(), 10s, "127.0.0.2");
+    CHECK(other.request("POST", "/switch", "on", json).status == 403);
+    CHECK(ops.body.empty());
+    CHECK(other.request("GET", "/switch").status == 200);
 }
 
 TEST_CASE("with an admin token whoever shows it changes something") {
@@ -281,6 +312,24 @@ TEST_CASE("a command asks the operations port of its machine and shows the token
     CHECK(runtime::ask_ops(settings, "/switch", "on", 5s)->status == 401);
     ops.server.stop();
     CHECK_FALSE(runtime::ask_ops(settings, "/switch", {}, 1s));
+}
+
+TEST_CASE("a command that gets no answer knows whether it was heard") {
+    std::promise<void> answered;
+    runtime::Registry registry("test");
+    const auto slow = [&](const runtime::Request&) {
+        answered.get_future().wait();
+        return runtime::Reply{};
+    };
+    OpsServer server({}, {.registry = registry, .routes = {{"/switch", slow, slow}}});
+    OpsServer::Settings settings;
+    settings.port = server.port();
+    const auto heard = runtime::ask_ops(settings, "/switch", "on", 200ms);
+    answered.set_value();
+    REQUIRE(heard);
+    CHECK(heard->status == 0);
+    server.stop();
+    CHECK_FALSE(runtime::ask_ops(settings, "/switch", "on", 200ms));
 }
 
 TEST_CASE("it stops twice and in the middle of probes") {
