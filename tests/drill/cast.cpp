@@ -18,6 +18,22 @@ constexpr auto lease = 3s;
 const support::Environment settings_of_drills{
     {"PROVIDER_TIMEOUT", "1s"}, {"DELIVERY_LEASE", "3s"}, {"QUEUE_LOST_AFTER", "5m"}, {"OPS_PORT", "0"}};
 
+// As the worker names an answer that did not come before its deadline.
+constexpr postgres::Statement silent_attempts{"silent_attempts", R"sql(
+    SELECT m.idempotency_key, a.started_at, a.finished_at
+    FROM delivery_attempts a JOIN message_logs m ON m.id = a.message_id AND m.delivery_date = a.delivery_date
+    WHERE a.error = 'timeout: no answer in time')sql"};
+
+std::vector<Silence> silences_of(support::System& system) {
+    std::vector<Silence> silences;
+    for (const auto row : system.sql.run(silent_attempts)) {
+        silences.push_back({.key = row.get<std::string>(0),
+                            .from = row.get<domain::Instant>(1),
+                            .to = row.get<domain::Instant>(2)});
+    }
+    return silences;
+}
+
 domain::Instant now() {
     return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
 }
@@ -100,6 +116,7 @@ Evidence gather(support::System& system, support::System::Provider kind,
             .ledger = system.ledger(),
             .requests = system.requests(),
             .interruptions = std::move(interruptions),
+            .silences = silences_of(system),
             .clock = system.clock()};
 }
 

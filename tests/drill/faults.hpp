@@ -2,11 +2,14 @@
 // when.
 #pragma once
 
+#include <catch2/catch.hpp>
+#include <iostream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "tests/drill/cast.hpp"
+#include "tests/drill/play.hpp"
 #include "tests/drill/verdict.hpp"
 #include "tests/services/drill.hpp"
 
@@ -62,7 +65,13 @@ public:
         interruptions_.push_back({.client = {}, .from = from - margin, .to = now() + margin, .what = what});
     }
 
-    Verdict verdict() { return judge(gather(system_, kind_, interruptions_)); }
+    /// Shows it, too.
+    Verdict verdict() {
+        auto verdict = judge(gather(system_, kind_, interruptions_));
+        const auto title = Catch::getResultCapture().getCurrentTestName();
+        std::cout << text(Result{.title = title, .verdict = verdict, .trouble = {}}) << std::flush;
+        return verdict;
+    }
 
 private:
     // What was sent a lease before may wait for its record yet.

@@ -1,6 +1,7 @@
 #include "tests/drill/verdict.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <ostream>
 #include <utility>
@@ -10,8 +11,26 @@ namespace drill {
 namespace {
 
 constexpr std::size_t most_lines = 20;
+// No worker of a drill gives its provider less.
+constexpr std::chrono::milliseconds least_patience{1'000};
+// When a worker began an attempt is computed from when it ended.
+constexpr std::chrono::milliseconds blur{5};
+// A provider that had no processor, too, reads a request after its worker gave up.
+constexpr std::chrono::milliseconds late_reading{1'000};
 
 using Requests = std::vector<const sink::Entry*>;
+using Silences = std::vector<const Silence*>;
+
+/// Of the attempt that this request was, if that ended for want of an answer. Each is good for one request.
+bool take_silence(Silences& silences, const sink::Entry& request) {
+    const auto found = std::ranges::find_if(silences, [&](const Silence* one) {
+        return one->to - one->from >= least_patience && one->from <= request.received_at + blur &&
+               request.received_at <= one->to + late_reading;
+    });
+    if (found == silences.end()) return false;
+    silences.erase(found);
+    return true;
+}
 
 void note(std::vector<std::string>& lines, const std::string& line) {
     if (lines.size() < most_lines) lines.push_back(line);
@@ -43,12 +62,15 @@ public:
 
         std::map<std::string, Requests> by_key;
         for (const sink::Entry& request : evidence_.requests) by_key[request.key].push_back(&request);
-        for (const support::LedgerRow& row : evidence_.ledger) look_at(row, by_key[row.key]);
+        std::map<std::string, Silences> silences;
+        for (const Silence& one : evidence_.silences) silences[one.key].push_back(&one);
+        for (const support::LedgerRow& row : evidence_.ledger)
+            look_at(row, by_key[row.key], silences[row.key]);
         return std::move(verdict_);
     }
 
 private:
-    void look_at(const support::LedgerRow& row, const Requests& requests) {
+    void look_at(const support::LedgerRow& row, const Requests& requests, Silences& silences) {
         if (row.status != domain::Status::sent) note(verdict_.complaints, "not sent: " + text(row));
         // A claim, and so an attempt, is good for one request.
         if (std::cmp_greater(requests.size(), row.attempt))
@@ -58,19 +80,24 @@ private:
             const sink::Entry& later = *requests[next];
             if (later.message != earlier.message || later.email != earlier.email)
                 object(row, "other words or another address", later);
-            if (earlier.delivered || earlier.repeat) explain(row, earlier, later);
+            const bool silence = take_silence(silences, earlier);
+            if (earlier.delivered || earlier.repeat) explain(row, earlier, later, silence);
         }
     }
 
     /// The provider had the message when the later request came.
-    void explain(const support::LedgerRow& row, const sink::Entry& earlier, const sink::Entry& later) {
+    void explain(const support::LedgerRow& row, const sink::Entry& earlier, const sink::Entry& later,
+                 bool silence) {
         const Interruption* interruption = interruption_of(earlier);
         const bool answered = earlier.status / 100 == 2;
-        if (answered && !interruption) return object(row, "repeated for no reason", later);
+        if (answered && !interruption && !silence) return object(row, "repeated for no reason", later);
         if (!row.in_doubt) return object(row, "repeated without a doubt on its row", later);
         ++verdict_.repeats;
+        if (answered && !interruption) ++verdict_.silences;
         note(verdict_.explanations, text(later) + " repeats " + text(earlier) + ": " +
-                                        (interruption ? interruption->what : "no word of success"));
+                                        (interruption ? interruption->what
+                                         : answered   ? "its worker saw no answer in time"
+                                                      : "no word of success"));
     }
 
     const Interruption* interruption_of(const sink::Entry& request) const {
@@ -100,6 +127,7 @@ std::ostream& operator<<(std::ostream& out, const Verdict& verdict) {
     return out << "lost=" << verdict.lost << " duplicated=" << verdict.duplicated
                << " early=" << verdict.early << " unexplained=" << verdict.unexplained
                << " messages=" << verdict.messages << " repeats=" << verdict.repeats
+               << " silences=" << verdict.silences
                << " provider=" << (verdict.idempotent ? "idempotent" : "naive");
 }
 

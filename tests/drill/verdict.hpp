@@ -19,11 +19,19 @@ struct Interruption {
     std::string what;
 };
 
+/// An attempt that the ledger has as one to which no answer came in its worker's time.
+struct Silence {
+    std::string key;
+    domain::Instant from{};  ///< when the worker began it, in real time
+    domain::Instant to{};    ///< when it gave up
+};
+
 struct Evidence {
     bool idempotent = true;  ///< the provider recognises keys
     std::vector<support::LedgerRow> ledger;
     std::vector<sink::Entry> requests;  ///< oldest first
     std::vector<Interruption> interruptions;
+    std::vector<Silence> silences = {};
     support::Clock clock;
 };
 
@@ -34,6 +42,7 @@ struct Verdict {
     int early = 0;        ///< requests before their message's instant
     int unexplained = 0;  ///< requests that nobody owed, that nothing excuses, or that say something else
     int repeats = 0;      ///< requests for what the provider had, each explained
+    int silences = 0;     ///< of these, by nothing but an attempt whose worker saw no answer in time
     std::vector<std::string> explanations;  ///< of the first repeats
     std::vector<std::string> complaints;    ///< about the first of what is wrong
 

@@ -94,6 +94,45 @@ TEST_CASE("a repeat after silence needs no other explanation, but a doubt on its
     CHECK(judge(evidence).unexplained == 1);
 }
 
+TEST_CASE("a repeat after an attempt that ended for want of an answer is explained by that attempt") {
+    const Silence silence{.key = "a", .from = nine + 1s, .to = nine + 2s};
+    auto evidence = repeated();
+    evidence.interruptions.clear();
+    evidence.silences = {silence};
+    const auto verdict = judge(evidence);
+    CHECK(verdict.holds());
+    CHECK(verdict.repeats == 1);
+    CHECK(verdict.silences == 1);
+
+    const auto unexplained = [&](const Silence& other) {
+        evidence.silences = {other};
+        return judge(evidence).unexplained;
+    };
+    CHECK(unexplained({.key = "b", .from = silence.from, .to = silence.to}) == 1);
+    CHECK(unexplained({.key = "a", .from = nine + 1'100ms, .to = nine + 3s}) == 1);
+    CHECK(unexplained({.key = "a", .from = nine - 3s, .to = nine - 1s}) == 1);
+    // Given up before its time: not for the provider's sake.
+    CHECK(unexplained({.key = "a", .from = silence.from, .to = nine + 1'900ms}) == 1);
+    evidence.silences = {silence};
+    evidence.ledger.front().in_doubt = false;
+    CHECK(judge(evidence).unexplained == 1);
+}
+
+TEST_CASE("an attempt without an answer explains one repeat, of its own request") {
+    auto evidence = repeated();
+    evidence.interruptions.clear();
+    evidence.ledger.front().attempt = 3;
+    evidence.silences = {{.key = "a", .from = nine + 1s, .to = nine + 2s}};
+    evidence.requests.push_back(request("three", 9s, true));
+    CHECK(judge(evidence).unexplained == 1);
+    evidence.silences.push_back({.key = "a", .from = nine + 5s, .to = nine + 6s});
+    CHECK(judge(evidence).silences == 2);
+    // The silent one was another: what was answered in time was repeated all the same.
+    evidence.requests.front().status = 0;
+    evidence.silences.pop_back();
+    CHECK(judge(evidence).unexplained == 1);
+}
+
 TEST_CASE("more requests than attempts are unexplained, whoever died") {
     auto evidence = repeated();
     evidence.ledger.front().attempt = 1;

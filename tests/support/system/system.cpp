@@ -28,6 +28,9 @@ constexpr postgres::Statement read_ledger{"read_ledger", R"sql(
 constexpr postgres::Statement count_status{"count_status",
                                            "SELECT count(*) FROM message_logs WHERE status = $1"};
 
+// Tens of thousands take longer than a statement may.
+constexpr int most_at_once = 5'000;
+
 LedgerRow decode(const postgres::Row& row) {
     return {.hint = {.message_id = row.get<domain::Uuid>(0),
                      .delivery_date = row.get<domain::Date>(1),
@@ -100,8 +103,11 @@ Clock System::clock() const {
 }
 
 void System::add(const People& people) {
-    sql.run(add_people, people_, people.count, people.zone, people.birthday);
-    people_ += people.count;
+    for (int left = people.count; left > 0; left -= most_at_once) {
+        const int count = std::min(left, most_at_once);
+        sql.run(add_people, people_, count, people.zone, people.birthday);
+        people_ += count;
+    }
 }
 
 std::vector<LedgerRow> System::ledger() {
