@@ -22,9 +22,12 @@ constexpr auto behind_pause = 20ms;
 constexpr auto blocked_pause = 100ms;
 // Shorter interruptions are waited out with the hints in hand.
 constexpr auto long_interruption = 2s;
-// The circuits of other workers may be closed: what this one cannot send is theirs, and giving it back is
-// faster than sending it.
-constexpr auto give_back_pause = 1s;
+// The circuits of other workers may be closed: what this one cannot send is theirs. But giving back is faster
+// than sending, and makes room for more: without a pause it would take them their work, and while no circuit
+// is closed the ledger would be written for nothing, by every worker. The pause doubles, until there was
+// nothing to give back for long.
+constexpr std::chrono::milliseconds first_give_back_pause = 1s;
+constexpr std::chrono::milliseconds longest_give_back_pause = 30s;
 
 prometheus::Counter& hints_counter(runtime::Registry& registry, const char* result) {
     return registry.counter("hints_total", "Queue messages by what became of them", {{"result", result}});
@@ -65,12 +68,15 @@ std::chrono::milliseconds Claimer::run_once() {
     if (const auto closed = parts_.lanes.closed_for(); closed > 0ms) {
         if (closed < long_interruption) return closed;
         const auto now = Clock::now();
-        if (now < gives_back_at_) return std::chrono::ceil<std::chrono::milliseconds>(gives_back_at_ - now);
-        auto hints = one_for_each_message(parts_.hints.take(batch_size));
-        if (hints.empty()) return std::min<std::chrono::milliseconds>(closed, idle_pause);
-        give_back(std::move(hints), closed);
-        gives_back_at_ = now + give_back_pause;
-        return give_back_pause;
+        const auto held_for = std::chrono::ceil<std::chrono::milliseconds>(gives_back_at_ - now);
+        if (held_for > 0ms) return std::min(closed, held_for);
+        if (give_back_all(closed)) {
+            const bool anew = now - gives_back_at_ > longest_give_back_pause;
+            give_back_pause_ =
+                anew ? first_give_back_pause : std::min(2 * give_back_pause_, longest_give_back_pause);
+            gives_back_at_ = now + give_back_pause_;
+        }
+        return std::min<std::chrono::milliseconds>(closed, idle_pause);
     }
     // After an outage the hint of an expired lease may be here before the success in hand is in the ledger.
     if (parts_.recorder.is_behind()) return behind_pause;
@@ -155,6 +161,15 @@ void Claimer::count(const postgres::ClaimReport& report, std::size_t hints) {
         runtime::log::error("messages cannot be rendered",
                             {{"messages", static_cast<int>(report.unrenderable.size())}});
     }
+}
+
+bool Claimer::give_back_all(std::chrono::milliseconds delay) {
+    const std::size_t in_hand = parts_.hints.size();
+    for (std::size_t left = in_hand; left > 0; left -= std::min(left, batch_size)) {
+        auto hints = one_for_each_message(parts_.hints.take(std::min(left, batch_size)));
+        if (!hints.empty()) give_back(std::move(hints), delay);
+    }
+    return in_hand > 0;
 }
 
 void Claimer::give_back(std::vector<Hint> hints, std::chrono::milliseconds delay) {

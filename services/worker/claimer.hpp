@@ -45,6 +45,8 @@ private:
     void replan(const std::vector<postgres::Outdated>& outdated, std::vector<Hint> hints);
     void count(const postgres::ClaimReport& report, std::size_t hints);
     void give_back(std::vector<Hint> hints, std::chrono::milliseconds delay);
+    /// What is in hand now, not what comes meanwhile. False if there is nothing.
+    bool give_back_all(std::chrono::milliseconds delay);
     /// Runs `work`; if it throws, the hints go back to the mailbox for the next round.
     void keeping(std::vector<Hint>& hints,
                  const std::function<void(std::span<const domain::Delivery>)>& work);
@@ -52,6 +54,7 @@ private:
     Parts parts_;
     const std::chrono::milliseconds lease_;
     Clock::time_point gives_back_at_{};  ///< not before, what it holds while nothing may be sent
+    std::chrono::milliseconds give_back_pause_{};
     prometheus::Counter& claimed_;
     prometheus::Counter& nothing_;
     prometheus::Counter& outdated_;
