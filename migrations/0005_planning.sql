@@ -80,7 +80,7 @@ BEGIN
           AND (at.instant >= t.rules_changed_at OR is_owed(t, u.timezone, wanted.day, at.instant))
         -- Of two dates on one day, one is not there by the rule of 29 February.
         ORDER BY t.name, wanted.day, month_day(o.date) <> month_day(wanted.day)
-        ON CONFLICT (idempotency_key, delivery_date) DO UPDATE SET
+        ON CONFLICT (message_type, delivery_date, user_id) DO UPDATE SET
             plan_version = excluded.plan_version, type_version = excluded.type_version,
             timezone = excluded.timezone, civil_rule = excluded.civil_rule,
             scheduled_send_time = excluded.scheduled_send_time,

@@ -8,7 +8,7 @@ partitions_ahead     partitions of message_logs reach a month ahead or more
 pruning              a day's question reads one partition
 indexes              the hot path's indexes are there and valid
 no_status_index      no index of message_logs mentions status
-idempotency          the idempotency key is unique
+idempotency          what the idempotency key is made of is unique
 durability           PostgreSQL waits for its disk
 connection_budget    pools fit into max_connections
 concurrency          every worker has its delivery lanes
@@ -85,7 +85,7 @@ verify_no_status_index() {
 verify_idempotency() {
   expect_sql "SELECT count(*) = 1, coalesce(min(pg_get_constraintdef(oid)), 'no such constraint') FROM pg_constraint
     WHERE conrelid = 'message_logs'::regclass AND contype = 'u'
-      AND pg_get_constraintdef(oid) = 'UNIQUE (idempotency_key, delivery_date)'"
+      AND pg_get_constraintdef(oid) = 'UNIQUE (message_type, delivery_date, user_id)'"
 }
 
 verify_durability() {

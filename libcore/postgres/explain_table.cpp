@@ -32,7 +32,7 @@ constexpr Statement select_history{"message_history", "SELECT" MESSAGE_COLUMNS R
 
 constexpr Statement find_by_key{"message_by_key", R"sql(
     SELECT id FROM message_logs
-    WHERE idempotency_key = idempotency_key($1, $2, $3) AND delivery_date = $3)sql"};
+    WHERE user_id = $1 AND message_type = $2 AND delivery_date = $3)sql"};
 
 constexpr int listed_attempts = 50;
 
