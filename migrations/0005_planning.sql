@@ -103,99 +103,114 @@ CREATE FUNCTION replan(ids uuid[], OUT moved integer, OUT removed integer, OUT i
     SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     now timestamptz := app_now();
+    c record;
 BEGIN
+    moved := 0;
+    removed := 0;
     PERFORM FROM users WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE;
     PERFORM hold_rules();
 
-    WITH pending AS MATERIALIZED (
-        SELECT m.id, m.delivery_date, m.idempotency_key, m.status, m.in_doubt, m.error_message, m.plan_version,
-               m.type_version, m.scheduled_send_time, m.civil_rule, m.user_id, m.message_type
-        FROM unnest(ids) AS changed(id)
-        JOIN message_logs m ON m.user_id = changed.id
-        WHERE m.status IN ('SCHEDULED', 'QUEUED', 'RETRYING', 'CANCELLED')
-        ORDER BY m.delivery_date, m.id
-        FOR NO KEY UPDATE OF m
-    ), compared AS (
-        SELECT p.id, p.delivery_date, p.idempotency_key, p.status, p.in_doubt, p.scheduled_send_time,
-               coalesce(u.plan_version, p.plan_version) AS new_version, coalesce(u.timezone, '') AS new_timezone,
-               coalesce(t.version, p.type_version) AS new_type_version,
-               p.plan_version <> u.plan_version OR p.type_version <> t.version AS outdated,
-               o.instant, o.rules, zone.known,
-               CASE
-                   WHEN u.id IS NULL OR u.deleted_at IS NOT NULL THEN 'user deleted'
-                   WHEN u.opted_out THEN 'opted out'
-                   WHEN t.name IS NULL AND p.in_doubt THEN 'message type deleted'
-               END AS gone,
-               -- A cancelled one comes back only if the user did, and in time.
-               by.somebody OR p.status = 'CANCELLED' AND o.instant < u.plan_changed_at AS stays_cancelled,
-               by.somebody AND t.name IS NOT NULL AS kept_cancelled
-        FROM pending p
-        LEFT JOIN users u ON u.id = p.user_id
-        LEFT JOIN message_types t ON t.name = p.message_type AND t.deleted_at IS NULL
-        -- Not because the user went. It is not removed either, or a date that moves there and back would bring it back.
-        CROSS JOIN LATERAL (
-            SELECT p.status = 'CANCELLED' AND coalesce(p.error_message, '') NOT IN ('user deleted', 'opted out') AS somebody
-        ) AS by
-        -- In a zone that the server no longer knows, what is planned keeps its instant.
-        CROSS JOIN LATERAL (SELECT coalesce(is_known_zone(u.timezone), false) AS known) AS zone
-        LEFT JOIN LATERAL (
-            SELECT CASE WHEN zone.known THEN civil.instant + spread_offset(p.user_id, t.spread)
-                        ELSE p.scheduled_send_time END AS instant,
-                   CASE WHEN zone.known THEN applied_rules(month_day(o.date), p.delivery_date, t.leap_day, civil.rule)
-                        ELSE p.civil_rule END AS rules
-            FROM occasions_of(u) AS o
-            CROSS JOIN LATERAL civil_time(p.delivery_date, t.send_at, CASE WHEN zone.known THEN u.timezone ELSE 'UTC' END,
-                                          t.gap_rule, t.fold_rule) AS civil
-            WHERE u.deleted_at IS NULL AND NOT u.opted_out AND o.message_type = t.name
-              AND falls_on(o.date, o.one_off, p.delivery_date, t.leap_day)
-            ORDER BY month_day(o.date) <> month_day(p.delivery_date)
-            LIMIT 1
-        ) o ON true
-    ), deleted AS (
-        DELETE FROM message_logs m USING compared c
-        WHERE m.id = c.id AND m.delivery_date = c.delivery_date
-          AND c.instant IS NULL AND c.gone IS NULL AND NOT c.in_doubt AND NOT c.kept_cancelled
-        RETURNING c.idempotency_key, c.status, c.scheduled_send_time
-    ), audited AS (
-        INSERT INTO audit_log (actor, action, subject, detail)
-        SELECT 'replan', 'message removed', idempotency_key,
-               jsonb_build_object('status', status, 'scheduled_send_time', scheduled_send_time)
-        FROM deleted
-    ), changed AS (
-        UPDATE message_logs m SET
-            plan_version = c.new_version,
-            type_version = c.new_type_version,
-            timezone = CASE WHEN c.gone IS NULL AND c.instant IS NOT NULL AND c.known THEN c.new_timezone ELSE m.timezone END,
-            civil_rule = CASE WHEN c.gone IS NULL AND c.instant IS NOT NULL THEN c.rules ELSE m.civil_rule END,
-            scheduled_send_time = CASE WHEN c.gone IS NULL THEN coalesce(c.instant, m.scheduled_send_time)
-                                       ELSE m.scheduled_send_time END,
-            status = CASE
-                WHEN c.gone IS NOT NULL THEN CASE WHEN m.in_doubt THEN 'UNKNOWN' ELSE 'CANCELLED' END
-                WHEN m.attempt = 0 THEN 'SCHEDULED'
-                ELSE 'RETRYING'
-            END,
-            due_at = CASE
-                WHEN c.gone IS NOT NULL THEN NULL
-                WHEN m.attempt = 0 THEN greatest(c.instant, m.replayed_for)
-                -- No retry waits for longer than an hour, but for the end of a pause, which may have come nearer, or
-                -- as long as a replay is spread.
-                ELSE greatest(least(coalesce(m.due_at, now), now + interval '1 hour'), c.instant, m.replayed_for)
-            END,
-            attention_at = CASE WHEN c.gone IS NOT NULL AND m.in_doubt THEN now END,
-            error_message = CASE WHEN c.gone IS NULL AND c.status <> 'CANCELLED' THEN m.error_message ELSE c.gone END,
-            updated_at = now
-        FROM compared c
-        WHERE m.id = c.id AND m.delivery_date = c.delivery_date
-          AND CASE
-              WHEN c.gone IS NOT NULL THEN c.status <> 'CANCELLED'
-              WHEN c.instant IS NULL THEN c.in_doubt AND c.outdated
-              ELSE NOT c.stays_cancelled
-                   AND (c.status = 'CANCELLED' OR c.outdated
-                        OR c.scheduled_send_time <> c.instant OR m.civil_rule IS DISTINCT FROM c.rules)
-          END
-        RETURNING 1
-    )
-    SELECT (SELECT count(*) FROM changed), (SELECT count(*) FROM deleted) INTO moved, removed;
+    -- Each message is looked up by itself, and changed by itself: joined, a plan that was kept from an empty month would
+    -- read all of a full one.
+    FOR c IN
+        WITH pending AS MATERIALIZED (
+            SELECT m.*
+            FROM (
+                SELECT m.id, m.delivery_date
+                FROM unnest(ids) AS changed(id)
+                CROSS JOIN LATERAL (
+                    SELECT id, delivery_date FROM message_logs
+                    WHERE user_id = changed.id AND status IN ('SCHEDULED', 'QUEUED', 'RETRYING', 'CANCELLED')
+                    OFFSET 0
+                ) AS m
+                ORDER BY m.delivery_date, m.id
+            ) AS found
+            CROSS JOIN LATERAL (
+                SELECT id, delivery_date, idempotency_key, status, in_doubt, error_message, plan_version, type_version,
+                       scheduled_send_time, civil_rule, user_id, message_type
+                FROM message_logs
+                WHERE id = found.id AND delivery_date = found.delivery_date
+                  AND status IN ('SCHEDULED', 'QUEUED', 'RETRYING', 'CANCELLED')
+                FOR NO KEY UPDATE
+            ) AS m
+        ), compared AS (
+            SELECT p.id, p.delivery_date, p.idempotency_key, p.status, p.in_doubt, p.scheduled_send_time, p.civil_rule,
+                   coalesce(u.plan_version, p.plan_version) AS new_version, coalesce(u.timezone, '') AS new_timezone,
+                   coalesce(t.version, p.type_version) AS new_type_version,
+                   p.plan_version <> u.plan_version OR p.type_version <> t.version AS outdated,
+                   o.instant, o.rules, zone.known,
+                   CASE
+                       WHEN u.id IS NULL OR u.deleted_at IS NOT NULL THEN 'user deleted'
+                       WHEN u.opted_out THEN 'opted out'
+                       WHEN t.name IS NULL AND p.in_doubt THEN 'message type deleted'
+                   END AS gone,
+                   -- A cancelled one comes back only if the user did, and in time.
+                   by.somebody OR p.status = 'CANCELLED' AND o.instant < u.plan_changed_at AS stays_cancelled,
+                   by.somebody AND t.name IS NOT NULL AS kept_cancelled
+            FROM pending p
+            LEFT JOIN users u ON u.id = p.user_id
+            LEFT JOIN message_types t ON t.name = p.message_type AND t.deleted_at IS NULL
+            -- Not because the user went. It is not removed either, or a date that moves there and back would bring it back.
+            CROSS JOIN LATERAL (
+                SELECT p.status = 'CANCELLED' AND coalesce(p.error_message, '') NOT IN ('user deleted', 'opted out') AS somebody
+            ) AS by
+            -- In a zone that the server no longer knows, what is planned keeps its instant.
+            CROSS JOIN LATERAL (SELECT coalesce(is_known_zone(u.timezone), false) AS known) AS zone
+            LEFT JOIN LATERAL (
+                SELECT CASE WHEN zone.known THEN civil.instant + spread_offset(p.user_id, t.spread)
+                            ELSE p.scheduled_send_time END AS instant,
+                       CASE WHEN zone.known THEN applied_rules(month_day(o.date), p.delivery_date, t.leap_day, civil.rule)
+                            ELSE p.civil_rule END AS rules
+                FROM occasions_of(u) AS o
+                CROSS JOIN LATERAL civil_time(p.delivery_date, t.send_at, CASE WHEN zone.known THEN u.timezone ELSE 'UTC' END,
+                                              t.gap_rule, t.fold_rule) AS civil
+                WHERE u.deleted_at IS NULL AND NOT u.opted_out AND o.message_type = t.name
+                  AND falls_on(o.date, o.one_off, p.delivery_date, t.leap_day)
+                ORDER BY month_day(o.date) <> month_day(p.delivery_date)
+                LIMIT 1
+            ) o ON true
+        )
+        SELECT * FROM compared
+    LOOP
+        IF c.instant IS NULL AND c.gone IS NULL AND NOT c.in_doubt AND NOT c.kept_cancelled THEN
+            DELETE FROM message_logs m WHERE m.id = c.id AND m.delivery_date = c.delivery_date;
+            INSERT INTO audit_log (actor, action, subject, detail)
+            VALUES ('replan', 'message removed', c.idempotency_key,
+                    jsonb_build_object('status', c.status, 'scheduled_send_time', c.scheduled_send_time));
+            removed := removed + 1;
+        ELSIF (CASE
+                  WHEN c.gone IS NOT NULL THEN c.status <> 'CANCELLED'
+                  WHEN c.instant IS NULL THEN c.in_doubt AND c.outdated
+                  ELSE NOT c.stays_cancelled
+                       AND (c.status = 'CANCELLED' OR c.outdated
+                            OR c.scheduled_send_time <> c.instant OR c.civil_rule IS DISTINCT FROM c.rules)
+              END) THEN
+            UPDATE message_logs m SET
+                plan_version = c.new_version,
+                type_version = c.new_type_version,
+                timezone = CASE WHEN c.gone IS NULL AND c.instant IS NOT NULL AND c.known THEN c.new_timezone ELSE m.timezone END,
+                civil_rule = CASE WHEN c.gone IS NULL AND c.instant IS NOT NULL THEN c.rules ELSE m.civil_rule END,
+                scheduled_send_time = CASE WHEN c.gone IS NULL THEN coalesce(c.instant, m.scheduled_send_time)
+                                           ELSE m.scheduled_send_time END,
+                status = CASE
+                    WHEN c.gone IS NOT NULL THEN CASE WHEN m.in_doubt THEN 'UNKNOWN' ELSE 'CANCELLED' END
+                    WHEN m.attempt = 0 THEN 'SCHEDULED'
+                    ELSE 'RETRYING'
+                END,
+                due_at = CASE
+                    WHEN c.gone IS NOT NULL THEN NULL
+                    WHEN m.attempt = 0 THEN greatest(c.instant, m.replayed_for)
+                    -- No retry waits for longer than an hour, but for the end of a pause, which may have come nearer, or
+                    -- as long as a replay is spread.
+                    ELSE greatest(least(coalesce(m.due_at, now), now + interval '1 hour'), c.instant, m.replayed_for)
+                END,
+                attention_at = CASE WHEN c.gone IS NOT NULL AND m.in_doubt THEN now END,
+                error_message = CASE WHEN c.gone IS NULL AND c.status <> 'CANCELLED' THEN m.error_message ELSE c.gone END,
+                updated_at = now
+            WHERE m.id = c.id AND m.delivery_date = c.delivery_date;
+            moved := moved + 1;
+        END IF;
+    END LOOP;
 
     inserted := plan_missing(ids, now + plan_reach());
 END
@@ -372,6 +387,8 @@ DECLARE
     rules text;
     suspect timestamptz;
     known timestamptz := greatest(t.created_at, run.reopened_at);
+    -- The ids are one random one and those that follow it: to draw one for each would cost a tenth of all planning.
+    first_digits text := left(uuid_v7()::text, 30);
 BEGIN
     SELECT * INTO civil FROM civil_time(run.delivery_date, t.send_at, run.timezone, t.gap_rule, t.fold_rule);
     rules := applied_rules(run.kept, run.delivery_date, t.leap_day, civil.rule);
@@ -385,7 +402,8 @@ BEGIN
         ORDER BY o.user_id
         LIMIT size
     ), wanted AS MATERIALIZED (
-        SELECT DISTINCT ON (c.user_id) c.user_id, c.plan_version, at.instant, c.plan_changed_at >= suspect AS suspected
+        SELECT DISTINCT ON (c.user_id) c.user_id, c.plan_version, at.instant, c.plan_changed_at >= suspect AS suspected,
+               (first_digits || lpad(to_hex(row_number() OVER ()), 6, '0'))::uuid AS id
         FROM chosen c
         CROSS JOIN LATERAL (SELECT civil.instant + spread_offset(c.user_id, t.spread) AS instant) AS at
         WHERE at.instant >= greatest(c.plan_changed_at, known)
@@ -393,14 +411,14 @@ BEGIN
     ), inserted AS (
         INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, type_version, timezone,
                                   civil_rule, scheduled_send_time, due_at, created_at, updated_at)
-        SELECT uuid_v7(), user_id, t.name, run.delivery_date, plan_version, t.version, run.timezone,
+        SELECT id, user_id, t.name, run.delivery_date, plan_version, t.version, run.timezone,
                rules, instant, instant, now, now
         FROM wanted WHERE NOT suspected
         RETURNING 1
     ), inserted_if_missing AS (
         INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, type_version, timezone,
                                   civil_rule, scheduled_send_time, due_at, created_at, updated_at)
-        SELECT uuid_v7(), user_id, t.name, run.delivery_date, plan_version, t.version, run.timezone,
+        SELECT id, user_id, t.name, run.delivery_date, plan_version, t.version, run.timezone,
                rules, instant, instant, now, now
         FROM wanted WHERE suspected
         ON CONFLICT DO NOTHING
