@@ -1,4 +1,13 @@
 -- min_compatible: 1
+-- What delivery asks of a message beside its state.
+
+-- Up to this attempt a person has had it sent again by force: what became of those, and how long ago they were, counts
+-- no longer.
+ALTER TABLE message_logs ADD COLUMN forced_attempt integer;
+
+-- The message was in doubt after it: the first of these may be the one that was delivered.
+ALTER TABLE delivery_attempts ADD COLUMN in_doubt boolean NOT NULL DEFAULT false;
+
 -- The text of a message, made when it is first claimed and then frozen on its row.
 
 -- {years} carries its noun: "1 year", "7 years". One pass over the template, so a name that looks like a

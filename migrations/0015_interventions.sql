@@ -1,8 +1,7 @@
 -- min_compatible: 1
 -- Replays and cancels of many messages: what a person was shown, and how far it has been done.
 
--- One row for what was shown. Whoever gives its id and count back has it done, in steps, and no more of it than was
--- shown: what came into its state after `shown_at` is left alone. Forgotten after a day.
+-- One row for what was shown. Whoever gives its id and count back has it done, in steps. Forgotten after a day.
 CREATE TABLE interventions (
     id uuid PRIMARY KEY,
     action text NOT NULL CHECK (action IN ('replay', 'cancel')),
@@ -10,7 +9,7 @@ CREATE TABLE interventions (
     shown_by text NOT NULL,
     shown_at timestamptz NOT NULL,
     -- Those that would be replayed or cancelled, as options and rules were then.
-    shown integer NOT NULL,
+    shown integer NOT NULL DEFAULT 0,
     done integer NOT NULL DEFAULT 0 CHECK (done <= shown),
     status text,
     message_type text,
@@ -22,11 +21,18 @@ CREATE TABLE interventions (
     late boolean NOT NULL,
     forced boolean NOT NULL,
     per_minute integer NOT NULL CHECK (per_minute > 0),
-    -- How far the list has been gone through, in its order.
-    place timestamptz,
-    place_id uuid,
     -- When the next one may be due.
     next_at timestamptz,
     finished_at timestamptz
 );
 CREATE INDEX interventions_shown_at ON interventions (shown_at);
+
+-- The messages that were shown, those of one step a row, in their order. Nothing else is taken, whatever comes into the
+-- same state meanwhile; a step that is done is gone.
+CREATE TABLE intervention_steps (
+    intervention uuid NOT NULL REFERENCES interventions ON DELETE CASCADE,
+    number integer NOT NULL,
+    ids uuid[] NOT NULL,
+    dates date[] NOT NULL,
+    PRIMARY KEY (intervention, number)
+);

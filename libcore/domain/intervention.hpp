@@ -38,6 +38,7 @@ enum class Refusal {
     wrong_status,
     type_deleted,
     recipient_gone,  ///< deleted, or opted out
+    date_gone,       ///< the recipient keeps another date now
     already_sent,
     past_deadline,
     key_expired,
@@ -60,12 +61,14 @@ struct Ages {
 struct Shown {
     Uuid id;            ///< names what was shown
     int matching = 0;   ///< at most `most_shown`
-    bool more = false;  ///< there are more than that; the oldest were looked at
+    bool more = false;  ///< there may be more than that; the oldest were looked at
     int ready = 0;      ///< would be replayed or cancelled
     int in_doubt = 0;
-    int past_deadline = 0;       ///< whatever the options; so the next two. Of a replay
+    int past_deadline = 0;       ///< whatever the options. Of a replay, as are those that follow
+    int turn_too_late = 0;       ///< whose turn, at the rate, comes after their deadline
     int key_expired = 0;         ///< in doubt for longer than the provider knows their key
-    int gone = 0;                ///< whose recipient or type is gone
+    int gone = 0;                ///< whose recipient, type or date is gone
+    int cancelled = 0;           ///< what a person cancelled, and the provider may have
     std::optional<Ages> ages{};  ///< of the matching
 };
 

@@ -160,8 +160,10 @@ std::string encode(const domain::Shown& shown) {
         .member("more", shown.more)
         .member("inDoubt", shown.in_doubt)
         .member("pastDeadline", shown.past_deadline)
+        .member("turnTooLate", shown.turn_too_late)
         .member("keyExpired", shown.key_expired)
-        .member("gone", shown.gone);
+        .member("gone", shown.gone)
+        .member("cancelled", shown.cancelled);
     const auto age = [&](std::chrono::microseconds domain::Ages::*which) {
         return shown.ages ? std::optional(seconds_of(*shown.ages.*which)) : std::nullopt;
     };

@@ -34,27 +34,32 @@ constexpr Statement cancel_one{
     ")," CANCELLED("$2::text", "$3::text",
                    "NULL") "SELECT f.status, (SELECT count(*) FROM cancelled) FROM found f"};
 
-#define CHOSEN                                                                             \
-    " FROM message_logs m WHERE" MESSAGE_FITS                                              \
-    "AND m.created_at <= $7"                                                               \
-    " AND CASE WHEN $6::text IS NULL THEN m.status IN ('SCHEDULED', 'QUEUED', 'RETRYING')" \
-    "          ELSE m.status = $6 END"                                                     \
-    " AND" BEHIND_PLACE("m.scheduled_send_time") "ORDER BY m.scheduled_send_time, m.id LIMIT $10 "
+#define FITS                                                                              \
+    MESSAGE_FITS                                                                          \
+    "AND CASE WHEN $6::text IS NULL THEN m.status IN ('SCHEDULED', 'QUEUED', 'RETRYING')" \
+    "         ELSE m.status = $6 END "
 
-constexpr Statement show{"show_cancel",
-                         "WITH chosen AS MATERIALIZED (SELECT m.scheduled_send_time AS at, m.in_doubt" CHOSEN
-                         ") SELECT count(*), count(*) FILTER (WHERE in_doubt), min(at),"
-                         " percentile_disc(0.5) WITHIN GROUP (ORDER BY at), max(at) FROM chosen"};
+constexpr Statement show{
+    "show_cancel",
+    "WITH chosen AS MATERIALIZED ("
+    "  SELECT m.id, m.delivery_date, m.place, m.in_doubt, m.fits, m.is_last FROM" LOOKED_AT(
+        "m.scheduled_send_time",
+        " m.message_type = $1 AND m.scheduled_send_time >= $2 AND m.scheduled_send_time < $3 ", FITS)
+    "), ready AS MATERIALIZED ("
+    "  SELECT id, delivery_date, row_number() OVER (ORDER BY place, id) AS number FROM chosen WHERE fits"
+    ")," KEPT
+    "SELECT count(*) FILTER (WHERE fits), coalesce(bool_or(is_last), false),"
+    "       count(*) FILTER (WHERE fits AND in_doubt), min(place) FILTER (WHERE fits),"
+    "       percentile_disc(0.5) WITHIN GROUP (ORDER BY place) FILTER (WHERE fits),"
+    "       max(place) FILTER (WHERE fits) FROM chosen"};
 
-// $14: at most so many.
+// Those that wait, in whatever way they came to: what was shown is not wanted.
 constexpr Statement cancel_some{
     "cancel_messages",
-    "WITH chosen AS MATERIALIZED ("
-    "  SELECT m.id, m.delivery_date, m.status, m.scheduled_send_time AS place" CHOSEN "FOR NO KEY UPDATE OF m"
-    "), ready AS MATERIALIZED (SELECT * FROM chosen c ORDER BY c.place, c.id LIMIT $14::bigint"
-    ")," CANCELLED("$11::text", "$12::text", "$13")
-    "SELECT (SELECT count(*) FROM cancelled), last.place, last.id"
-    " FROM (SELECT place, id FROM chosen ORDER BY place DESC, id DESC LIMIT 1) AS last"};
+    "WITH" NEXT_STEP(" l.status IN ('SCHEDULED', 'QUEUED', 'RETRYING') ")
+    ", ready AS MATERIALIZED (SELECT id, delivery_date, status FROM chosen),"
+    CANCELLED("$2::text", "$3::text", "$1")
+    "SELECT (SELECT count(*) FROM cancelled)," WAS_LAST "FROM step"};
 
 }  // namespace
 
@@ -70,25 +75,25 @@ std::optional<domain::Refused> cancel(Pool& pool, const domain::Uuid& id, const 
 
 domain::Shown show_cancel(Pool& pool, const By& by, const domain::MessageFilter& filter) {
     return transact(pool, [&](Transaction& transaction) {
-        choose_by_index(transaction);
         Intervention intervention{.id = {},
                                   .action = Action::cancel,
                                   .reason = std::string(by.reason),
                                   .filter = filter,
-                                  .options = {},
-                                  .shown_at = instant_of_showing(transaction)};
-        const Rows rows = run_on_chosen(transaction, show, intervention, domain::most_shown);
+                                  .options = {}};
+        remember(transaction, intervention, by.actor);
+        choose_by_index(transaction);
+        const Rows rows = run_on_fitting(transaction, show, intervention);
         const Row row = rows.front();
-        intervention.shown = row.get<int>(0);
-        domain::Shown shown{.id = remember(transaction, intervention, by.actor),
-                            .matching = intervention.shown,
-                            .more = intervention.shown == domain::most_shown,
-                            .ready = intervention.shown,
-                            .in_doubt = row.get<int>(1)};
-        if (!row.is_null(2))
-            shown.ages = {.oldest = intervention.shown_at - row.get<domain::Instant>(2),
-                          .median = intervention.shown_at - row.get<domain::Instant>(3),
-                          .newest = intervention.shown_at - row.get<domain::Instant>(4)};
+        const int matching = row.get<int>(0);
+        domain::Shown shown{.id = intervention.id,
+                            .matching = matching,
+                            .more = matching == domain::most_shown || row.get<bool>(1),
+                            .ready = matching,
+                            .in_doubt = row.get<int>(2)};
+        if (!row.is_null(3))
+            shown.ages = {.oldest = intervention.shown_at - row.get<domain::Instant>(3),
+                          .median = intervention.shown_at - row.get<domain::Instant>(4),
+                          .newest = intervention.shown_at - row.get<domain::Instant>(5)};
         return shown;
     });
 }
@@ -99,9 +104,7 @@ std::optional<domain::Progress> cancel_shown(Pool& pool, const domain::Uuid& sho
         if (!intervention || intervention->finished)
             return intervention ? std::optional(progress_of(*intervention)) : std::nullopt;
         choose_by_index(transaction);
-        const Rows rows =
-            run_on_chosen(transaction, cancel_some, *intervention, step_size, actor, intervention->reason,
-                          intervention->id, intervention->shown - intervention->done);
+        const Rows rows = transaction.run(cancel_some, intervention->id, actor, intervention->reason);
         advance(*intervention, rows);
         note_progress(transaction, *intervention);
         return progress_of(*intervention);

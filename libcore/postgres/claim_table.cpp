@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "libcore/killpoint/killpoint.hpp"
+#include "libcore/postgres/key_life.hpp"
 #include "libcore/postgres/transaction.hpp"
 
 namespace postgres {
@@ -25,10 +26,12 @@ constexpr Statement lock_hinted{"lock_hinted", R"sql(
         FOR NO KEY UPDATE
     ) AS m)sql"};
 
+// Only what is in doubt is asked for the age of its key.
 constexpr Statement claim_locked{"claim_locked", R"sql(
     WITH ready AS MATERIALIZED (
         SELECT m.id, m.delivery_date, u.email, clock.now,
                clock.now > greatest(m.scheduled_send_time, m.replayed_for) + t.max_lateness AS too_late,
+               )sql" KEY_EXPIRED("$6") R"sql( AS key_expired,
                coalesce(m.message_content,
                         render(CASE WHEN t.late_template IS NOT NULL AND local_date(clock.now, m.timezone) > m.delivery_date
                                     THEN t.late_template ELSE t.template END,
@@ -52,19 +55,23 @@ constexpr Statement claim_locked{"claim_locked", R"sql(
             LIMIT 1
         ) AS kept ON true
         CROSS JOIN (SELECT app_now() AS now) AS clock
+    ), judged AS (
+        SELECT *, too_late OR key_expired AS ends FROM ready
     )
     UPDATE message_logs m SET
-        status = CASE WHEN NOT r.too_late THEN 'SENDING' WHEN m.in_doubt THEN 'UNKNOWN' ELSE 'MISSED' END,
-        attention_at = CASE WHEN r.too_late THEN r.now END,
+        status = CASE WHEN NOT r.ends THEN 'SENDING' WHEN m.in_doubt THEN 'UNKNOWN' ELSE 'MISSED' END,
+        attention_at = CASE WHEN r.ends THEN r.now END,
         attempt = m.attempt + 1,
         lease_until = clock_timestamp() + $5::interval,
-        recipient_email = CASE WHEN r.too_late THEN m.recipient_email ELSE coalesce(m.recipient_email, r.email) END,
-        message_content = CASE WHEN r.too_late THEN m.message_content ELSE r.content END,
+        recipient_email = CASE WHEN r.ends THEN m.recipient_email ELSE coalesce(m.recipient_email, r.email) END,
+        message_content = CASE WHEN r.ends THEN m.message_content ELSE r.content END,
+        error_message = CASE WHEN r.key_expired AND NOT r.too_late
+                             THEN 'the provider may no longer know its key' ELSE m.error_message END,
         updated_at = r.now
-    FROM ready r
+    FROM judged r
     WHERE m.id = r.id AND m.delivery_date = r.delivery_date AND m.delivery_date BETWEEN $3 AND $4
     RETURNING m.id, m.delivery_date, m.attempt, m.message_type, m.idempotency_key, m.recipient_email,
-              m.message_content, m.trace, m.failures, m.in_doubt, r.too_late)sql"};
+              m.message_content, m.trace, m.failures, m.in_doubt, r.ends, r.too_late)sql"};
 
 constexpr Statement fail_unrenderable{"fail_unrenderable", R"sql(
     UPDATE message_logs SET status = 'FAILED', attempt = attempt + 1, attention_at = app_now(),
@@ -144,7 +151,7 @@ Claimed decode_claimed(const Row& row) {
 }
 
 // Takes from `locked` those that were claimed or missed; what remains is outdated.
-void claim_rows(Transaction& transaction, std::vector<Locked>& locked, std::chrono::milliseconds lease,
+void claim_rows(Transaction& transaction, std::vector<Locked>& locked, const Terms& terms,
                 ClaimReport& report) {
     std::vector<domain::Uuid> ids;
     std::vector<domain::Date> dates;
@@ -153,11 +160,12 @@ void claim_rows(Transaction& transaction, std::vector<Locked>& locked, std::chro
         dates.push_back(row.date);
     }
     const auto [first, last] = std::ranges::minmax(dates);
-    for (const Row row : transaction.run(claim_locked, ids, dates, first, last, lease)) {
+    for (const Row row :
+         transaction.run(claim_locked, ids, dates, first, last, terms.lease, terms.key_life)) {
         const auto id = row.get<domain::Uuid>(0);
         const auto found = std::ranges::find(locked, id, &Locked::id);
         if (row.get<bool>(10)) {
-            ++report.missed;
+            ++(row.get<bool>(11) ? report.missed : report.key_expired);
         } else {
             report.claimed.push_back(decode_claimed(row));
             report.claimed.back().since_last_try = found->since_last_try;
@@ -176,27 +184,26 @@ int give_back_rows(Transaction& transaction, const Range& held, const char* stat
     return given_back;
 }
 
-ClaimReport claim_together(Pool& pool, std::span<const domain::Delivery> hints,
-                           std::chrono::milliseconds lease) {
+ClaimReport claim_together(Pool& pool, std::span<const domain::Delivery> hints, const Terms& terms) {
     return transact(pool, [&](Transaction& transaction) {
         ClaimReport report;
-        auto [locked, paused] = lock(transaction, hints, lease);
+        auto [locked, paused] = lock(transaction, hints, terms.lease);
         if (locked.empty()) return report;
         if (paused) {
             report.given_back = give_back_rows(transaction, hints, "QUEUED", {});
             return report;
         }
         KILLPOINT("claim.locked");
-        claim_rows(transaction, locked, lease, report);
+        claim_rows(transaction, locked, terms, report);
         KILLPOINT("claim.marked");
         for (const Locked& row : locked) report.outdated.push_back({row.id, row.user});
         return report;
     });
 }
 
-ClaimReport claim_one(Pool& pool, const domain::Delivery& hint, std::chrono::milliseconds lease) {
+ClaimReport claim_one(Pool& pool, const domain::Delivery& hint, const Terms& terms) {
     try {
-        return claim_together(pool, std::span(&hint, 1), lease);
+        return claim_together(pool, std::span(&hint, 1), terms);
     } catch (const DatabaseError& error) {
         if (!error.is_data_error()) throw;
         pool.run(fail_unrenderable, hint.message_id, hint.delivery_date, hint.attempt, error.what());
@@ -208,8 +215,7 @@ ClaimReport claim_one(Pool& pool, const domain::Delivery& hint, std::chrono::mil
 
 // One row that cannot be rendered or stays locked must not stop the others. What is claimed is told in any
 // case, even if the database goes away on the way: from then on the hints count as blocked.
-ClaimReport claim_singly(Pool& pool, std::span<const domain::Delivery> hints,
-                         std::chrono::milliseconds lease) {
+ClaimReport claim_singly(Pool& pool, std::span<const domain::Delivery> hints, const Terms& terms) {
     // Each may wait for the lock timeout.
     constexpr std::size_t patience = 4;
     ClaimReport report;
@@ -219,10 +225,11 @@ ClaimReport claim_singly(Pool& pool, std::span<const domain::Delivery> hints,
             continue;
         }
         try {
-            ClaimReport one = claim_one(pool, hint, lease);
+            ClaimReport one = claim_one(pool, hint, terms);
             std::ranges::move(one.claimed, std::back_inserter(report.claimed));
             std::ranges::move(one.outdated, std::back_inserter(report.outdated));
             report.missed += one.missed;
+            report.key_expired += one.key_expired;
             std::ranges::move(one.unrenderable, std::back_inserter(report.unrenderable));
             report.given_back += one.given_back;
         } catch (const DatabaseError&) {
@@ -234,14 +241,14 @@ ClaimReport claim_singly(Pool& pool, std::span<const domain::Delivery> hints,
 
 }  // namespace
 
-ClaimReport claim(Pool& pool, std::span<const domain::Delivery> hints, std::chrono::milliseconds lease) {
+ClaimReport claim(Pool& pool, std::span<const domain::Delivery> hints, const Terms& terms) {
     if (hints.empty()) return {};
     try {
-        return claim_together(pool, hints, lease);
+        return claim_together(pool, hints, terms);
     } catch (const DatabaseError& error) {
         if (!error.is_data_error() && !error.is_lock_timeout()) throw;
     }
-    return claim_singly(pool, hints, lease);
+    return claim_singly(pool, hints, terms);
 }
 
 int give_back_hints(Pool& pool, std::span<const domain::Delivery> hints, std::chrono::milliseconds delay) {

@@ -41,14 +41,20 @@ struct ClaimReport {
     std::vector<domain::Delivery> blocked;   ///< not looked at, the row stayed locked: to be claimed again
     std::vector<domain::Uuid> unrenderable;  ///< recorded as FAILED
     int missed = 0;                          ///< later than their type allows, and recorded as such
+    int key_expired = 0;                     ///< in doubt for longer than the key lives: UNKNOWN
     int given_back = 0;                      ///< deliveries are paused: due again, and nothing claimed
+};
+
+struct Terms {
+    std::chrono::milliseconds lease;
+    std::chrono::milliseconds key_life = std::chrono::hours(24);  ///< how long the provider knows a key
 };
 
 /// Claims what the hints, of each message one, point to, if it is still QUEUED at the hint's attempt and
 /// planned for the user and the type as they are now. A hint that does not appear in the report has nothing
 /// to claim. Waits for a dispatcher that has not committed yet, up to the session's lock timeout. While
 /// deliveries are paused the rows go back to the ledger instead.
-ClaimReport claim(Pool& pool, std::span<const domain::Delivery> hints, std::chrono::milliseconds lease);
+ClaimReport claim(Pool& pool, std::span<const domain::Delivery> hints, const Terms& terms);
 
 /// Rows that will not be sent now go back to the ledger, due after `delay`, no budget spent.
 /// `hints`: QUEUED rows at the hint's attempt. `claims`: SENDING rows at the claim's.

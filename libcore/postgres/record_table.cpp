@@ -33,15 +33,18 @@ constexpr Statement record{"record_outcomes", R"sql(
         FROM outcome o, (SELECT app_now() AS now) AS clock
         WHERE m.id = o.id AND m.delivery_date = o.delivery_date AND m.delivery_date BETWEEN $13 AND $14
           AND (m.status = 'SENDING' AND m.attempt = o.attempt
-               OR o.status = 'SENT' AND m.attempt >= o.attempt
+               OR o.status = 'SENT' AND m.attempt >= o.attempt AND o.attempt > coalesce(m.forced_attempt, 0)
                   AND m.status IN ('SCHEDULED', 'QUEUED', 'SENDING', 'RETRYING', 'UNKNOWN'))
         RETURNING m.id, m.status, clock.now - greatest(m.scheduled_send_time, m.replayed_for) AS lateness
     ), attempts AS (
         INSERT INTO delivery_attempts (message_id, delivery_date, attempt, started_at, finished_at, outcome,
-                                       http_status, error)
-        SELECT id, delivery_date, attempt, started_at, finished_at, status, http_status, error
+                                       http_status, error, in_doubt)
+        SELECT id, delivery_date, attempt, started_at, finished_at, status, http_status, error, in_doubt
         FROM outcome WHERE status <> 'CANCELLED' AND (status <> 'SENT' OR attempt > 1)
-        ON CONFLICT DO NOTHING
+        -- What rescue thought of it.
+        ON CONFLICT (message_id, attempt) DO UPDATE SET
+            started_at = excluded.started_at, finished_at = excluded.finished_at, outcome = excluded.outcome,
+            http_status = excluded.http_status, error = excluded.error, in_doubt = excluded.in_doubt
     )
     SELECT id, status, lateness FROM changed)sql"};
 

@@ -35,7 +35,14 @@ constexpr Statement rescue_batches{"rescue_batches", R"sql(
         FROM in_flight f, (SELECT app_now() AS now) AS clock
         WHERE m.id = f.id AND m.delivery_date = f.delivery_date
           AND m.status = 'SENDING' AND m.lease_until < clock_timestamp()
-        RETURNING m.id, m.delivery_date, m.status
+        RETURNING m.id, m.delivery_date, m.status, m.attempt, m.lease_until, m.error_message
+    ), remembered AS (
+        -- From then on the provider may know the key.
+        INSERT INTO delivery_attempts (message_id, delivery_date, attempt, started_at, finished_at, outcome, error,
+                                       in_doubt)
+        SELECT id, delivery_date, attempt, lease_until - $1::interval, clock_timestamp(), status, error_message, true
+        FROM expired
+        ON CONFLICT DO NOTHING
     ), requeued AS (
         UPDATE message_logs m SET
             status = CASE WHEN m.attempt = 0 THEN 'SCHEDULED' ELSE 'RETRYING' END,

@@ -43,6 +43,10 @@ std::chrono::milliseconds read_lease(runtime::Environment& environment) {
     return environment.duration("DELIVERY_LEASE", 30s, 500ms, 10min);
 }
 
+std::chrono::milliseconds read_key_life(runtime::Environment& environment) {
+    return environment.duration("PROVIDER_KEY_LIFE", 24h, 0s, 24h * 365);
+}
+
 domain::InDoubt read_in_doubt(runtime::Environment& environment) {
     const std::string choice = environment.choice("PROVIDER_IN_DOUBT", "resend", {"resend", "park"});
     return choice == "park" ? domain::InDoubt::park : domain::InDoubt::resend;

@@ -30,6 +30,9 @@ std::chrono::milliseconds read_stuck_after(runtime::Environment& environment);
 /// DELIVERY_LEASE: how long a worker may hold a message. Worker and scheduler must agree on it.
 std::chrono::milliseconds read_lease(runtime::Environment& environment);
 
+/// PROVIDER_KEY_LIFE: for how long the provider knows an idempotency key. API and worker must agree on it.
+std::chrono::milliseconds read_key_life(runtime::Environment& environment);
+
 /// PROVIDER_IN_DOUBT.
 domain::InDoubt read_in_doubt(runtime::Environment& environment);
 

@@ -1,4 +1,5 @@
 #include <chrono>
+#include <semaphore>
 
 #include "libcore/json/explanation.hpp"
 #include "libcore/json/intervention.hpp"
@@ -16,6 +17,32 @@ using Input = std::variant<json::InterventionInput, json::Problem>;
 // A request ends after so many messages, or so long, and says how far it came.
 constexpr int most_done = 5'000;
 constexpr std::chrono::seconds longest{5};
+
+// Each holds a connection for seconds; the others are for everybody else. Replays do not keep anybody from
+// cancelling.
+using Places = std::counting_semaphore<2>;
+Places replays(2);
+Places cancels(2);
+
+/// Nobody waits for a place: the threads are few, and one of them must be free to stop everything.
+class Place {
+public:
+    explicit Place(Places& places) : places_(places), taken_(places.try_acquire()) {}
+    ~Place() {
+        if (taken_) places_.release();
+    }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    explicit operator bool() const { return taken_; }
+
+private:
+    Places& places_;
+    const bool taken_;
+};
+
+json::Problem busy() {
+    return {503, "busy", "Others are replaying or cancelling many messages. Please try again."};
+}
 
 Input read_input(const Call& call, json::InterventionKind kind) {
     auto body = read_body(call.request);
@@ -43,6 +70,8 @@ json::Problem problem_of(const domain::Refused& refused, std::string_view action
             return {409, "type_deleted", "Its message type is deleted."};
         case domain::Refusal::recipient_gone:
             return {409, "recipient_gone", "Its recipient is deleted or has opted out."};
+        case domain::Refusal::date_gone:
+            return {409, "date_gone", "Its date is no longer one that its recipient keeps."};
         case domain::Refusal::already_sent:
             return {409, "already_sent", "It was delivered. It is sent again only with force."};
         case domain::Refusal::past_deadline:
@@ -50,8 +79,7 @@ json::Problem problem_of(const domain::Refused& refused, std::string_view action
         case domain::Refusal::key_expired:
             return {409, "key_expired",
                     "The provider may have it, and may not know its key any more: it could be delivered "
-                    "twice. It "
-                    "is sent only with force."};
+                    "twice. It is sent only with force."};
     }
     return no_such_message();
 }
@@ -109,6 +137,8 @@ Answer replay_messages(const Call& call) {
     const auto read = read_input(call, json::InterventionKind::replay_many);
     if (const auto* problem = std::get_if<json::Problem>(&read)) return *problem;
     const auto& input = std::get<json::InterventionInput>(read);
+    const Place place(replays);
+    if (!place) return busy();
     if (input.token)
         return do_shown(call, input, postgres::Action::replay, [&] {
             return postgres::replay_shown(call.pool, *input.token, call.actor, call.key_life);
@@ -124,6 +154,8 @@ Answer cancel_messages(const Call& call) {
     const auto read = read_input(call, json::InterventionKind::cancel_many);
     if (const auto* problem = std::get_if<json::Problem>(&read)) return *problem;
     const auto& input = std::get<json::InterventionInput>(read);
+    const Place place(cancels);
+    if (!place) return busy();
     if (input.token)
         return do_shown(call, input, postgres::Action::cancel,
                         [&] { return postgres::cancel_shown(call.pool, *input.token, call.actor); });

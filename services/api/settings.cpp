@@ -59,7 +59,7 @@ Settings read_settings(runtime::Environment& environment) {
     if (!proxies) environment.reject("TRUSTED_PROXIES", proxies.errors().front().text);
 
     using namespace std::chrono_literals;
-    settings.provider_key_life = environment.duration("PROVIDER_KEY_LIFE", 24h, 0s, 24h * 365);
+    settings.provider_key_life = service::read_key_life(environment);
     settings.ops = service::read_ops_settings(environment, 9100);
     return settings;
 }

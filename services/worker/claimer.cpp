@@ -52,13 +52,14 @@ std::vector<Hint> newest_of_each(std::vector<Hint> hints, const std::function<vo
     return kept;
 }
 
-Claimer::Claimer(Parts parts, std::chrono::milliseconds lease)
+Claimer::Claimer(Parts parts, const postgres::Terms& terms)
     : parts_(parts),
-      lease_(lease),
+      terms_(terms),
       claimed_(hints_counter(parts.registry, "claimed")),
       nothing_(hints_counter(parts.registry, "nothing_to_claim")),
       outdated_(hints_counter(parts.registry, "outdated")),
       missed_(hints_counter(parts.registry, "missed")),
+      key_expired_(hints_counter(parts.registry, "key_expired")),
       unrenderable_(hints_counter(parts.registry, "unrenderable")),
       given_back_(hints_counter(parts.registry, "given_back")),
       blocked_(parts.registry.counter("claims_blocked_total",
@@ -100,7 +101,7 @@ std::chrono::milliseconds Claimer::claim(std::vector<Hint> hints) {
     const auto claimed_at = Clock::now();
     postgres::ClaimReport report;
     keeping(hints, [&](std::span<const domain::Delivery> deliveries) {
-        report = postgres::claim(parts_.pool, deliveries, lease_);
+        report = postgres::claim(parts_.pool, deliveries, terms_);
     });
     if (!report.claimed.empty()) KILLPOINT("claim.committed");
 
@@ -112,7 +113,7 @@ std::chrono::milliseconds Claimer::claim(std::vector<Hint> hints) {
     jobs.reserve(report.claimed.size());
     for (postgres::Claimed& message : report.claimed) {
         const auto tag = tag_of(message.message_id);
-        jobs.push_back({tag, std::move(message), claimed_at, claimed_at + lease_});
+        jobs.push_back({tag, std::move(message), claimed_at, claimed_at + terms_.lease});
     }
     count(report, hints.size());
     if (!jobs.empty()) parts_.lanes.add(std::move(jobs));
@@ -144,18 +145,23 @@ void Claimer::replan(const std::vector<postgres::Outdated>& outdated, std::vecto
 }
 
 void Claimer::count(const postgres::ClaimReport& report, std::size_t hints) {
-    const std::size_t accounted = report.claimed.size() + report.outdated.size() + report.blocked.size() +
-                                  report.unrenderable.size() +
-                                  static_cast<std::size_t>(report.missed + report.given_back);
+    const std::size_t accounted =
+        report.claimed.size() + report.outdated.size() + report.blocked.size() + report.unrenderable.size() +
+        static_cast<std::size_t>(report.missed + report.key_expired + report.given_back);
     claimed_.Increment(static_cast<double>(report.claimed.size()));
     outdated_.Increment(static_cast<double>(report.outdated.size()));
     missed_.Increment(report.missed);
+    key_expired_.Increment(report.key_expired);
     blocked_.Increment(static_cast<double>(report.blocked.size()));
     unrenderable_.Increment(static_cast<double>(report.unrenderable.size()));
     given_back_.Increment(report.given_back);
     nothing_.Increment(static_cast<double>(hints - std::min(hints, accounted)));
     if (report.missed > 0) {
         runtime::log::error("messages are later than their type allows", {{"missed", report.missed}});
+    }
+    if (report.key_expired > 0) {
+        runtime::log::error("messages in doubt are older than the provider's memory of their keys",
+                            {{"messages", report.key_expired}});
     }
     if (!report.unrenderable.empty()) {
         runtime::log::error("messages cannot be rendered",

@@ -32,7 +32,7 @@ public:
         runtime::Registry& registry;
     };
 
-    Claimer(Parts parts, std::chrono::milliseconds lease);
+    Claimer(Parts parts, const postgres::Terms& terms);
 
     std::chrono::milliseconds run_once();
 
@@ -52,13 +52,14 @@ private:
                  const std::function<void(std::span<const domain::Delivery>)>& work);
 
     Parts parts_;
-    const std::chrono::milliseconds lease_;
+    const postgres::Terms terms_;
     Clock::time_point gives_back_at_{};  ///< not before, what it holds while nothing may be sent
     std::chrono::milliseconds give_back_pause_{};
     prometheus::Counter& claimed_;
     prometheus::Counter& nothing_;
     prometheus::Counter& outdated_;
     prometheus::Counter& missed_;
+    prometheus::Counter& key_expired_;
     prometheus::Counter& unrenderable_;
     prometheus::Counter& given_back_;
     prometheus::Counter& blocked_;

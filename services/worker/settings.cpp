@@ -24,6 +24,7 @@ ProviderSettings read_provider(runtime::Environment& environment) {
     provider.token = environment.secret("PROVIDER_TOKEN").value_or("");
     provider.ca_file = environment.text("PROVIDER_CA_FILE", "");
     provider.timeout = environment.duration("PROVIDER_TIMEOUT", 10s, 50ms, 2min);
+    provider.key_life = service::read_key_life(environment);
     return provider;
 }
 

@@ -27,6 +27,7 @@ struct ProviderSettings {
     std::string token;    ///< empty: no Authorization header
     std::string ca_file;  ///< empty: the system's roots
     std::chrono::milliseconds timeout{10'000};
+    std::chrono::milliseconds key_life{};  ///< for how long it knows an idempotency key
 };
 
 struct RateSettings {

@@ -53,7 +53,7 @@ postgres::Attempted sent(const postgres::Claimed& message) {
 }
 
 int claim_and_record(postgres::Pool& pool, std::span<const domain::Delivery> hints) {
-    const auto claims = postgres::claim(pool, hints, 30s);
+    const auto claims = postgres::claim(pool, hints, {.lease = 30s});
     std::vector<postgres::Attempted> attempts;
     std::ranges::transform(claims.claimed, std::back_inserter(attempts), sent);
     return static_cast<int>(postgres::record_outcomes(pool, attempts).size());

@@ -195,3 +195,5 @@ def budget_holds():
     for variable in ("DELIVERY_LEASE", "PROVIDER_IN_DOUBT"):
         if services["worker"]["environment"][variable] != services["scheduler"]["environment"][variable]:
             yield f"worker and scheduler differ in {variable}"
+    if services["worker"]["environment"]["PROVIDER_KEY_LIFE"] != services["api"]["environment"]["PROVIDER_KEY_LIFE"]:
+        yield "worker and api differ in PROVIDER_KEY_LIFE"

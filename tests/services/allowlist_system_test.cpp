@@ -67,7 +67,7 @@ TEST_CASE("suppressed messages between them do not keep failures from opening th
 TEST_CASE("a message in doubt whose recipient is no longer allowed is left to a person") {
     System system;
     system.add({});
-    system.sql.execute("UPDATE message_logs SET in_doubt = true");
+    system.sql.execute("UPDATE message_logs SET in_doubt = true, lease_until = clock_timestamp()");
     const auto scheduler = system.start("scheduler-svc");
     const auto worker = system.start("worker-svc", {{"RECIPIENT_ALLOWLIST", to_ada3}});
     system.set_clock(nine);

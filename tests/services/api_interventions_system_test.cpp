@@ -2,8 +2,10 @@
 
 #include <catch2/catch.hpp>
 #include <deque>
+#include <future>
 
 #include "tests/services/api_under_test.hpp"
+#include "tests/support/eventually.hpp"
 
 using namespace tests;
 
@@ -27,11 +29,13 @@ struct Given {
     /// So many messages of this status, planned for nine; the ids are 1, 2, ….
     void add(int count, const std::string& status, const std::string& more = "") {
         sql.execute(
-            "INSERT INTO users (id, first_name, last_name, email, timezone) SELECT uuid_v7(), 'Ada', "
-            "'Byron', "
-            "gen_random_uuid() || '@example.com', 'UTC' FROM generate_series(1, " +
+            "ALTER TABLE users DISABLE TRIGGER USER; "
+            "INSERT INTO users (id, first_name, last_name, email, timezone, birthday_date) SELECT uuid_v7(), "
+            "'Ada', 'Byron', gen_random_uuid() || '@example.com', 'UTC', '1990-03-01' FROM "
+            "generate_series(1, " +
             std::to_string(count) +
-            "); INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, "
+            "); ALTER TABLE users ENABLE TRIGGER USER; INSERT INTO message_logs (id, user_id, message_type, "
+            "delivery_date, plan_version, "
             "type_version, "
             "timezone, scheduled_send_time, status, due_at, attention_at, actual_send_time, created_at, "
             "updated_at) "
@@ -56,6 +60,22 @@ struct Given {
         const postgres::Statement statement{
             kept_.emplace_back("count_" + std::to_string(kept_.size())).c_str(),
             kept_.emplace_back(text).c_str()};
+        return sql.run(statement).front().get<int>(0);
+    }
+
+    /// By a connection of its own: the status.
+    int post_beside(const std::string& target, const std::string& body) {
+        support::HttpClient client(api.service().port());
+        return client
+            .request("POST", messages + target, body,
+                     {{"Authorization", "Bearer " + api.key()}, {"Content-Type", "application/json"}})
+            .status;
+    }
+
+    /// Sessions that wait for a lock.
+    int waiting() {
+        static constexpr postgres::Statement statement{"waiting",
+                                                       "SELECT count(*) FROM pg_locks WHERE NOT granted"};
         return sql.run(statement).front().get<int>(0);
     }
 
@@ -183,7 +203,7 @@ TEST_CASE("many are replayed as they were shown, with the token and the count gi
     CHECK(number_at(run(7), "done") == 7);
     CHECK(given.count("SCHEDULED") == 7);
 
-    CHECK(number_at(given.post("/replay", R"({"reason": "token", "apiResponseCode": 401})"), "count") == 4);
+    CHECK(number_at(given.post("/replay", R"({"reason": "token", "apiResponseCode": 401})"), "count") == 5);
     CHECK(given.post("/cancel", R"({"token": ")" + token + R"(", "count": 7})").status == 404);
     CHECK(given.api.call("GET", messages + "?apiResponseCode=401&error=x").body.find("\"items\":[]") !=
           std::string::npos);
@@ -209,4 +229,36 @@ TEST_CASE("many are cancelled as they were shown") {
     CHECK(given.count("SENDING") == 2);
     CHECK(errors_of(given.post("/cancel", why)) ==
           Members{{"messageType", "required"}, {"from", "required"}, {"to", "required"}});
+}
+
+TEST_CASE("of replays of many two are done at once, and of cancels of many two more") {
+    Given given;
+    given.add(1, "FAILED");
+    postgres::Connection blocker = given.database.connection();
+    blocker.execute("BEGIN; LOCK interventions");
+    const std::string cancel = R"({"reason": "wrong text", "messageType": "BIRTHDAY",
+        "from": "2027-03-01T00:00:00Z", "to": "2027-03-02T00:00:00Z"})";
+    const auto waiting = [&](int count) {
+        return support::eventually([&] { return given.waiting() == count; });
+    };
+    std::vector<std::future<int>> statuses;
+    const auto begin = [&](const std::string& target, const std::string& body) {
+        statuses.push_back(std::async(std::launch::async,
+                                      [&given, target, body] { return given.post_beside(target, body); }));
+    };
+    begin("/replay", why);
+    begin("/replay", why);
+    CHECK(waiting(2));
+    const auto third = given.post("/replay", why);
+    CHECK(third.status == 503);
+    CHECK(text_at(third, "code") == "busy");
+    CHECK(third.header("retry-after") == "1");
+    begin("/cancel", cancel);
+    begin("/cancel", cancel);
+    CHECK(waiting(4));
+    CHECK(text_at(given.post("/cancel", cancel), "code") == "busy");
+    blocker.execute("COMMIT");
+    for (auto& status : statuses) CHECK(status.get() == 200);
+    CHECK(given.post("/replay", why).status == 200);
+    CHECK(given.post("/cancel", cancel).status == 200);
 }

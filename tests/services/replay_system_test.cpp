@@ -93,3 +93,16 @@ TEST_CASE("a success that says it was none is retried, and its attempt says why"
     CHECK(attempts_of_one(system) ==
           R"(RETRYING 200 the provider answered 200 with "success": false, SENT 200)");
 }
+
+TEST_CASE("a worker does not send again under a key that the provider has forgotten") {
+    System system(System::Provider::naive);
+    system.provider.play(R"({"rules": [{"times": 1, "status": 504}]})");
+    system.add({});
+    const auto scheduler = system.start("scheduler-svc");
+    const auto worker = system.start("worker-svc", {{"PROVIDER_KEY_LIFE", "1s"}});
+    system.set_clock(nine, 1);
+    REQUIRE(eventually([&] { return system.count(Status::unknown) == 1; }, 30s));
+    CHECK(metric(worker, R"(hints_total{result="key_expired"})") == 1);
+    CHECK(system.requests().size() == 1);
+    CHECK(attempts_of_one(system).starts_with("RETRYING 504"));
+}

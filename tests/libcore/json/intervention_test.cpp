@@ -93,6 +93,11 @@ TEST_CASE("what is shown and how far it has come are told") {
     const auto empty = json::encode(shown);
     CHECK(empty.find(R"("count":3,"matching":5,"more":false)") != std::string::npos);
     CHECK(empty.find(R"("oldestSeconds":null)") != std::string::npos);
+    shown.turn_too_late = 1;
+    shown.cancelled = 4;
+    const auto counted = json::encode(shown);
+    CHECK(counted.find(R"("pastDeadline":2,"turnTooLate":1,"keyExpired":0,"gone":0,"cancelled":4)") !=
+          std::string::npos);
     shown.ages = domain::Ages{.oldest = 90s, .median = 1500ms, .newest = -1ms};
     CHECK(json::encode(shown).find(R"("oldestSeconds":90,"medianSeconds":1,"newestSeconds":-1)") !=
           std::string::npos);

@@ -122,15 +122,58 @@ TEST_CASE("a cancel of many does what was shown, and not what was planned afterw
     const auto shown = postgres::show_cancel(ledger.pool, {"ops", "wrong text"}, all);
     CHECK(shown.ready == postgres::step_size + 20);
     CHECK(shown.ages.value().median == 0s);
-    ledger.set_clock(nine - 1s);
-    const auto later = ledger.people_due(1).front();
-    ledger.execute("UPDATE message_logs SET created_at = app_now() + interval '2 s' WHERE user_id = '" +
-                   domain::to_string(later) + "'");
+    ledger.people_due(1);
     CHECK(ledger.count_by_status()["SCHEDULED"] == postgres::step_size + 21);
     CHECK(ledger.run(shown.id).done == shown.ready);
     CHECK(ledger.run(shown.id).done == shown.ready);
     CHECK(ledger.count_by_status() ==
           std::map<std::string, int>{{"CANCELLED", postgres::step_size + 20}, {"SCHEDULED", 1}});
+}
+
+TEST_CASE("a cancel of many takes nothing that came into its state or its time after it was shown") {
+    Waiting ledger(4);
+    const auto rows = ledger.messages();
+    const auto set = [&](std::size_t i, const std::string& what) {
+        ledger.execute("UPDATE message_logs SET " + what + " WHERE id = '" + domain::to_string(rows[i].id) +
+                       "'");
+    };
+    set(0, "status = 'SENDING', due_at = NULL");
+    set(1, "status = 'FAILED', due_at = NULL, attention_at = app_now()");
+    set(2, "scheduled_send_time = scheduled_send_time + interval '2 hours'");
+    const auto shown = postgres::show_cancel(ledger.pool, {"ops", "wrong text"}, all);
+    REQUIRE(shown.ready == 1);
+    set(0, "status = 'RETRYING', due_at = app_now()");
+    set(1, "status = 'SCHEDULED', due_at = app_now(), attention_at = NULL");
+    set(2, "scheduled_send_time = scheduled_send_time - interval '2 hours'");
+    // And one of those that were shown is over.
+    set(3, "status = 'SENT', due_at = NULL");
+    CHECK(ledger.run(shown.id).done == 0);
+    CHECK(ledger.count_by_status() ==
+          std::map<std::string, int>{{"RETRYING", 1}, {"SCHEDULED", 2}, {"SENT", 1}});
+}
+
+TEST_CASE("a cancel of many and a change of many do not wait for each other in a circle") {
+    // The day that begins last has its nine o'clock before the other's.
+    Waiting ledger(0);
+    std::vector<domain::Uuid> users;
+    for (int i = 0; i < 60; ++i) {
+        auto person = Ledger::born(1990y / 2 / 27, i % 2 == 0 ? "Pacific/Kiritimati" : "Pacific/Pago_Pago");
+        if (i % 2 == 0) person.birthday_date = 1990y / 2 / 28;
+        users.push_back(ledger.add(person));
+    }
+    const domain::MessageFilter wide{.message_type = "BIRTHDAY", .from = nine, .to = nine + 48h};
+    const auto shown = postgres::show_cancel(ledger.pool, {"ops", "wrong text"}, wide);
+    REQUIRE(shown.ready == 60);
+    const auto locks = [&] { return ledger.value<int>("SELECT count(*) FROM pg_locks WHERE NOT granted"); };
+    auto first = ledger.pool.lease();
+    // Holds the first row by (delivery_date, id): both must come to it before they have any other.
+    first->execute("BEGIN; SELECT FROM message_logs ORDER BY delivery_date, id LIMIT 1 FOR UPDATE");
+    auto cancelled = std::async(std::launch::async, [&] { return ledger.run(shown.id).done; });
+    CHECK(support::eventually([&] { return locks() >= 1; }));
+    CHECK(ledger.value<int>("WITH free AS (SELECT FROM message_logs FOR UPDATE SKIP LOCKED) "
+                            "SELECT count(*) FROM free") == 59);
+    first->execute("ROLLBACK");
+    CHECK(cancelled.get() == 60);
 }
 
 TEST_CASE("a cancel of many leaves alone what is in flight") {

@@ -2,6 +2,7 @@
 #include <future>
 #include <latch>
 
+#include "libcore/postgres/record_table.hpp"
 #include "libcore/postgres/transaction.hpp"
 #include "tests/libcore/postgres/ledger.hpp"
 #include "tests/support/eventually.hpp"
@@ -122,7 +123,7 @@ TEST_CASE("a row that stays locked blocks its own hint and no other") {
     postgres::Transaction holding(*holder);
     holding.execute("SELECT FROM message_logs WHERE id = '" + domain::to_string(hints[3].message_id) +
                     "' FOR UPDATE");
-    const auto report = postgres::claim(impatient, hints, 30s);
+    const auto report = postgres::claim(impatient, hints, {.lease = 30s});
     CHECK(report.claimed.size() == 7);
     CHECK(report.blocked == std::vector{hints[3]});
 }
@@ -262,4 +263,46 @@ TEST_CASE("what is given back waits in the ledger and its old hint finds nothing
     CHECK(ledger.message(ledger.user).due == nine + 31s);
     CHECK(ledger.message(ledger.user).failures == 0);
     CHECK(postgres::give_back_claims(ledger.pool, claimed, 1s) == 0);
+}
+
+TEST_CASE(
+    "what was in doubt for longer than the provider knows its key goes to a person instead of out again") {
+    Ledger ledger(nine);
+    ledger.people_due(4);
+    const auto claimed = ledger.claim(ledger.dispatch()).claimed;
+    REQUIRE(claimed.size() == 4);
+    const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+    const auto attempt = [&](const postgres::Claimed& message, std::chrono::hours ago, bool in_doubt) {
+        const postgres::Attempted attempted{
+            .message_id = message.message_id,
+            .delivery_date = message.delivery_date,
+            .attempt = message.attempt,
+            .outcome = {.ending = domain::Ending::retrying, .in_doubt = message.in_doubt || in_doubt},
+            .body = {},
+            .error = "why",
+            .started_at = now - ago,
+            .finished_at = now - ago};
+        postgres::record_outcomes(ledger.pool, std::span(&attempted, 1));
+    };
+    attempt(claimed[0], 23h, true);
+    attempt(claimed[1], 25h, true);
+    attempt(claimed[2], 25h, false);
+    // Tried in vain for long, and in doubt only since the last time.
+    attempt(claimed[3], 25h, false);
+    const auto again = ledger.claim(ledger.dispatch());
+    CHECK(again.claimed.size() == 3);
+    CHECK(again.key_expired == 1);
+    CHECK(again.missed == 0);
+    CHECK(again.outdated.empty());
+    const auto expired = ledger.messages();
+    const auto row = std::ranges::find(expired, claimed[1].message_id, &MessageRow::id);
+    REQUIRE(row != expired.end());
+    CHECK(row->status == "UNKNOWN");
+    CHECK(row->needs_attention);
+    CHECK(row->error == "the provider may no longer know its key");
+
+    for (const auto& message : again.claimed)
+        attempt(message, 1h, message.message_id == claimed[3].message_id);
+    CHECK(ledger.claim(ledger.dispatch()).claimed.size() == 3);
+    CHECK(ledger.count_by_status() == std::map<std::string, int>{{"SENDING", 3}, {"UNKNOWN", 1}});
 }

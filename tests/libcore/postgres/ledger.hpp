@@ -156,8 +156,9 @@ public:
     }
 
     /// As a worker does: what is outdated is replanned.
-    postgres::ClaimReport claim(const std::vector<domain::Delivery>& hints) {
-        auto report = postgres::claim(pool, hints, 30s);
+    postgres::ClaimReport claim(const std::vector<domain::Delivery>& hints,
+                                const postgres::Terms& terms = {.lease = 30s}) {
+        auto report = postgres::claim(pool, hints, terms);
         std::vector<domain::Uuid> users;
         for (const auto& outdated : report.outdated) users.push_back(outdated.user_id);
         postgres::replan(pool, users);

@@ -129,7 +129,7 @@ private:
         postgres::dispatch(pool_, 500, keep);
         REQUIRE(hints.size() == 2);
         REQUIRE(postgres::give_back_hints(pool_, std::span(hints).first(1), 0s) == 1);
-        const auto claimed = postgres::claim(pool_, hints, 30s).claimed;
+        const auto claimed = postgres::claim(pool_, hints, {.lease = 30s}).claimed;
         REQUIRE(claimed.size() == 1);
         postgres::record_outcomes(pool_,
                                   std::vector{postgres::Attempted{.message_id = claimed[0].message_id,
@@ -214,7 +214,7 @@ TEST_CASE("what a worker asks reads the rows of its batch, though first planned 
     const auto hints = session.arrays("status = 'QUEUED'");
     const auto ids = session.ids_and_dates("status = 'QUEUED'");
     batch_is_read("lock_hinted", hints + ", " + this_day + ", '30 s'", 10);
-    batch_is_read("claim_locked", ids + ", " + this_day + ", '30 s'", 30);
+    batch_is_read("claim_locked", ids + ", " + this_day + ", '30 s', '1 day'", 30);
     batch_is_read("give_back", session.arrays("status = 'SENDING'") + ", 'SENDING', '0'", 30);
     // The target of an UPDATE is joined as the plan likes: it stays right only with statistics.
     if (house != House::kept) return;

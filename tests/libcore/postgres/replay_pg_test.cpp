@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <thread>
 
+#include "libcore/postgres/cancel_table.hpp"
 #include "libcore/postgres/record_table.hpp"
 #include "tests/libcore/postgres/ledger.hpp"
 
@@ -56,6 +57,10 @@ struct GivenUp : Ledger {
     int noted() { return value<int>("SELECT count(*) FROM audit_log WHERE action = 'message replayed'"); }
 };
 
+domain::Instant real_now() {
+    return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
+
 postgres::Attempted outcome_of(const MessageRow& row, domain::Ending ending) {
     return {.message_id = row.id,
             .delivery_date = row.date,
@@ -64,8 +69,8 @@ postgres::Attempted outcome_of(const MessageRow& row, domain::Ending ending) {
             .http_status = 200,
             .body = {},
             .error = {},
-            .started_at = nine,
-            .finished_at = nine};
+            .started_at = real_now(),
+            .finished_at = real_now()};
 }
 
 }  // namespace
@@ -116,10 +121,9 @@ TEST_CASE(
     if (by_attempt) {
         ledger.execute(
             "INSERT INTO delivery_attempts (message_id, delivery_date, attempt, started_at, finished_at, "
-            "outcome) "
+            "outcome, in_doubt) "
             "SELECT id, delivery_date, 1, clock_timestamp() - interval '25 hours', clock_timestamp(), "
-            "'UNKNOWN' "
-            "FROM message_logs");
+            "'UNKNOWN', true FROM message_logs");
     } else {
         ledger.execute("UPDATE message_logs SET lease_until = clock_timestamp() - interval '25 hours'");
     }
@@ -129,6 +133,31 @@ TEST_CASE(
     CHECK_FALSE(ledger.replay({.forced = true}));
     CHECK(ledger.row().status == "SCHEDULED");
     CHECK(ledger.row().in_doubt);
+}
+
+TEST_CASE("what is forced is claimed however old its key is, until it is in doubt anew for too long") {
+    GivenUp ledger("UNKNOWN");
+    ledger.execute(
+        "INSERT INTO delivery_attempts (message_id, delivery_date, attempt, started_at, finished_at, "
+        "outcome, in_doubt) "
+        "SELECT id, delivery_date, 1, clock_timestamp() - interval '25 hours', clock_timestamp(), 'UNKNOWN', "
+        "true FROM message_logs");
+    REQUIRE_FALSE(ledger.replay({.forced = true}));
+    const auto claimed = ledger.claim(ledger.dispatch()).claimed;
+    REQUIRE(claimed.size() == 1);
+    postgres::give_back_claims(ledger.pool, claimed, {});
+    const auto again = ledger.claim(ledger.dispatch()).claimed;
+    REQUIRE(again.size() == 1);
+
+    auto attempted = outcome_of(ledger.row(), domain::Ending::retrying);
+    attempted.outcome.in_doubt = true;
+    attempted.started_at = real_now() - 25h;
+    postgres::record_outcomes(ledger.pool, std::span(&attempted, 1));
+    const auto report = ledger.claim(ledger.dispatch());
+    CHECK(report.claimed.empty());
+    CHECK(report.key_expired == 1);
+    CHECK(ledger.row().status == "UNKNOWN");
+    CHECK(ledger.replay() == Refusal::key_expired);
 }
 
 TEST_CASE("a delivered message is sent again only if forced, and never called failed then") {
@@ -207,6 +236,23 @@ TEST_CASE("of replays of one message at once a single one is done") {
     CHECK(ledger.noted() == 1);
 }
 
+TEST_CASE("a success of before a forced replay of what was delivered does not end it") {
+    GivenUp ledger("SENT");
+    const auto first = ledger.row();
+    REQUIRE_FALSE(ledger.replay({.forced = true}));
+    const auto late = outcome_of(first, domain::Ending::sent);
+    CHECK(postgres::record_outcomes(ledger.pool, std::span(&late, 1)).empty());
+    CHECK(ledger.row().status == "SCHEDULED");
+    REQUIRE(ledger.claim(ledger.dispatch()).claimed.size() == 1);
+    CHECK(postgres::record_outcomes(ledger.pool, std::span(&late, 1)).empty());
+
+    // Its own success does, also when it is learnt late.
+    const auto own = outcome_of(ledger.row(), domain::Ending::sent);
+    ledger.execute("UPDATE message_logs SET status = 'RETRYING', due_at = app_now()");
+    CHECK(postgres::record_outcomes(ledger.pool, std::span(&own, 1)).size() == 1);
+    CHECK(ledger.row().status == "SENT");
+}
+
 TEST_CASE("a success learnt after the replay ends it") {
     GivenUp ledger("UNKNOWN");
     const auto first = ledger.row();
@@ -223,20 +269,25 @@ TEST_CASE("a replay of many does what was shown and nothing that came afterwards
     ledger.execute(
         "UPDATE message_logs SET status = 'MISSED', error_message = NULL WHERE id IN "
         "(SELECT id FROM message_logs ORDER BY id LIMIT 2)");
-    const auto late = ledger.messages().back().user;
-    ledger.execute("UPDATE message_logs SET attention_at = app_now() + interval '1 s' WHERE user_id = '" +
-                   domain::to_string(late) + "'");
+    const auto in_flight = ledger.messages().back();
+    const auto set = [&](const std::string& what) {
+        ledger.execute("UPDATE message_logs SET " + what + " WHERE id = '" + domain::to_string(in_flight.id) +
+                       "'");
+    };
+    set("status = 'SENDING', attention_at = NULL");
     const auto shown = ledger.show();
     CHECK(shown.matching == 5);
     CHECK(shown.ready == 5);
     CHECK_FALSE(shown.more);
     CHECK(shown.ages.value().oldest == 0s);
     CHECK(ledger.due() == 0);
+    // By its time it could have been shown.
+    set("status = 'FAILED', attention_at = app_now()");
     ledger.set_clock(nine + 1min);
     const auto progress = ledger.run(shown.id);
     CHECK(progress.done == 5);
     CHECK(ledger.due() == 5);
-    CHECK(ledger.message(late).status == "FAILED");
+    CHECK(ledger.message(in_flight.user).status == "FAILED");
     CHECK(ledger.noted() == 5);
 
     // What fails again is not replayed by the same word.
@@ -255,7 +306,7 @@ TEST_CASE(
         ledger.execute("UPDATE message_logs SET " + what + " WHERE id = '" +
                        domain::to_string(rows[static_cast<std::size_t>(i)].id) + "'");
     };
-    set(0, "scheduled_send_time = app_now() - interval '49 hours', delivery_date = delivery_date - 2");
+    set(0, "scheduled_send_time = app_now() - interval '49 hours'");
     set(1, "status = 'UNKNOWN', in_doubt = true, lease_until = clock_timestamp() - interval '2 days'");
     set(2, "status = 'UNKNOWN', in_doubt = true");
     ledger.change(rows[3].user, [](domain::UserFields& fields) { fields.opted_out = true; });
@@ -341,4 +392,100 @@ TEST_CASE("two who do the same replay at once do it once") {
     CHECK(ledger.run(shown.id).done == shown.ready);
     CHECK(ledger.noted() == shown.ready);
     CHECK_FALSE(postgres::replay_shown(ledger.pool, ledger.row().id, "ops", day));
+}
+
+TEST_CASE("what another one replayed since it was shown is not replayed again, however it ended") {
+    GivenUp ledger("UNKNOWN", 2);
+    const auto rows = ledger.messages();
+    const auto shown = ledger.show({}, {.late = true, .forced = true});
+    REQUIRE(shown.ready == 2);
+    ledger.set_clock(nine + 1min);
+    REQUIRE_FALSE(ledger.replay());
+    const std::string status = GENERATE("FAILED", "SENT");
+    const bool failed = status == "FAILED";
+    ledger.execute("UPDATE message_logs SET due_at = NULL, status = '" + status +
+                   "', attention_at = " + (failed ? "app_now()" : "NULL") + ", actual_send_time = " +
+                   (failed ? "NULL" : "app_now()") + " WHERE id = '" + domain::to_string(rows[0].id) + "'");
+    CHECK(ledger.run(shown.id).done == 1);
+    CHECK(ledger.message(rows[0].user).status == status);
+    CHECK(ledger.message(rows[1].user).status == "SCHEDULED");
+}
+
+TEST_CASE(
+    "a spread replay leaves out those whose turn comes after their deadline, unless late is asked for") {
+    GivenUp ledger("FAILED", 10);
+    ledger.set_clock(nine + 48h - 5min);
+    const auto with_late = ledger.show({}, {.late = true}, 1);
+    CHECK(with_late.ready == 10);
+    CHECK(with_late.turn_too_late == 0);
+    const auto shown = ledger.show({}, {}, 1);
+    CHECK(shown.matching == 10);
+    CHECK(shown.ready == 6);
+    CHECK(shown.past_deadline == 0);
+    CHECK(shown.turn_too_late == 4);
+
+    // Two minutes go by until somebody says yes.
+    ledger.set_clock(nine + 48h - 3min);
+    CHECK(ledger.run(shown.id).done == 4);
+    CHECK(ledger.value<domain::Instant>("SELECT max(due_at) FROM message_logs") == nine + 48h);
+    CHECK(ledger.count_by_status() == std::map<std::string, int>{{"FAILED", 6}, {"SCHEDULED", 4}});
+}
+
+TEST_CASE("what a person cancelled and the provider may have is replayed by name only") {
+    GivenUp ledger("UNKNOWN", 3);
+    const auto row = ledger.row();
+    ledger.execute(
+        "UPDATE message_logs SET status = 'RETRYING', due_at = app_now(), attention_at = NULL WHERE id = '" +
+        domain::to_string(row.id) + "'");
+    REQUIRE_FALSE(postgres::cancel(ledger.pool, row.id, {"ops", "wrong text"}));
+    REQUIRE(ledger.message(row.user).status == "UNKNOWN");
+    const domain::ReplayOptions all{.late = true, .forced = true};
+    const auto shown = ledger.show({.status = domain::Status::unknown}, all);
+    CHECK(shown.matching == 3);
+    CHECK(shown.ready == 2);
+    CHECK(shown.cancelled == 1);
+    CHECK(ledger.run(shown.id).done == 2);
+    CHECK(ledger.message(row.user).status == "UNKNOWN");
+
+    REQUIRE_FALSE(postgres::replay(ledger.pool, row.id, {"ops", "wanted after all"}, {}, day));
+    CHECK(ledger.message(row.user).status == "SCHEDULED");
+    // That word is the last one: given up again, it is one of many.
+    ledger.execute("UPDATE message_logs SET status = 'UNKNOWN', due_at = NULL, attention_at = app_now()");
+    CHECK(ledger.show({.status = domain::Status::unknown}).ready == 3);
+}
+
+TEST_CASE("what was cancelled between the show and its doing is not replayed with the others") {
+    GivenUp ledger("UNKNOWN", 2);
+    const auto row = ledger.row();
+    const auto shown = ledger.show();
+    REQUIRE(shown.ready == 2);
+    ledger.execute("UPDATE message_logs SET error_message = 'cancelled by ops: wrong text' WHERE id = '" +
+                   domain::to_string(row.id) + "'");
+    CHECK(ledger.run(shown.id).done == 1);
+    CHECK(ledger.message(row.user).status == "UNKNOWN");
+}
+
+TEST_CASE("a message of a date that its recipient no longer keeps is not replayed, whatever is asked for") {
+    const std::string status = GENERATE("FAILED", "MISSED", "UNKNOWN", "SENT");
+    GivenUp ledger(status);
+    const auto shown_before = ledger.show(
+        {.status = domain::parse_status(status), .message_type = "BIRTHDAY", .from = nine, .to = nine + 1s},
+        {.forced = true});
+    REQUIRE(shown_before.ready == 1);
+    ledger.change(ledger.row().user,
+                  [](domain::UserFields& fields) { fields.birthday_date = 1990y / 6 / 1; });
+    CHECK(ledger.replay({.late = true, .forced = true}) == Refusal::date_gone);
+    const auto shown = ledger.show(
+        {.status = domain::parse_status(status), .message_type = "BIRTHDAY", .from = nine, .to = nine + 1s},
+        {.late = true, .forced = true});
+    CHECK(shown.matching == 1);
+    CHECK(shown.ready == 0);
+    CHECK(shown.gone == 1);
+    CHECK(ledger.run(shown_before.id).done == 0);
+    CHECK(ledger.row().status == status);
+
+    // By the rule of the type it is the same date.
+    ledger.change(ledger.row().user,
+                  [](domain::UserFields& fields) { fields.birthday_date = 1980y / 2 / 27; });
+    CHECK_FALSE(ledger.replay({.late = true, .forced = true}));
 }

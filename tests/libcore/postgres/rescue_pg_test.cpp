@@ -68,6 +68,46 @@ TEST_CASE("a message that loses its lease again and again is left to a person") 
     CHECK(ledger.batches() == 0);
 }
 
+TEST_CASE(
+    "what a lost worker may have sent is remembered from its lease's beginning, until it speaks itself") {
+    Published ledger;
+    const auto first = ledger.claim(ledger.hints).claimed.at(0);
+    ledger.end_leases();
+    ledger.age_batches("31 s");
+    ledger.rescue();
+    const auto attempts = [&] {
+        return ledger.value<std::string>(
+            "SELECT string_agg(concat_ws(' ', attempt, outcome, error), ', ' ORDER BY attempt) "
+            "FROM delivery_attempts");
+    };
+    CHECK(attempts() == "1 RETRYING the worker was lost during the attempt");
+    CHECK(
+        ledger.value<bool>("SELECT started_at BETWEEN clock_timestamp() - interval '2 minutes' "
+                           "AND clock_timestamp() - interval '31 s' FROM delivery_attempts"));
+
+    // Later attempts, the last of them lost too, do not make its key younger.
+    ledger.execute("UPDATE delivery_attempts SET started_at = clock_timestamp() - interval '25 hours'");
+    ledger.hints = ledger.dispatch();
+    CHECK(ledger.claim(ledger.hints, {.lease = 30s, .key_life = 26h}).claimed.size() == 1);
+    ledger.end_leases();
+    ledger.age_batches("31 s");
+    ledger.rescue();
+    const auto report = ledger.claim(ledger.dispatch());
+    CHECK(report.claimed.empty());
+    CHECK(report.key_expired == 1);
+
+    postgres::record_outcomes(
+        ledger.pool, std::vector<postgres::Attempted>{{.message_id = first.message_id,
+                                                       .delivery_date = first.delivery_date,
+                                                       .attempt = 1,
+                                                       .outcome = {.ending = domain::Ending::retrying},
+                                                       .http_status = 503,
+                                                       .body = {},
+                                                       .error = "why"}});
+    CHECK(attempts() == "1 RETRYING why, 2 RETRYING the worker was lost during the attempt");
+    CHECK(ledger.messages()[0].status == "UNKNOWN");
+}
+
 TEST_CASE("parking leaves every lost lease to a person") {
     Published ledger;
     ledger.policy.in_doubt = domain::InDoubt::park;

@@ -150,7 +150,7 @@ void Walk::claim(Dice& dice) {
                 : hints_[hints_.size() - 1 -
                          static_cast<std::size_t>(dice.below(std::min(4, static_cast<int>(hints_.size()))))]);
     const bool lease_over = dice.one_in(4);
-    const auto report = postgres::claim(real_.pool, hints, lease_over ? 0ms : long_lease);
+    const auto report = postgres::claim(real_.pool, hints, {.lease = lease_over ? 0ms : long_lease});
     tell("claim " + std::to_string(hints.size()) + " hints, get " + std::to_string(report.claimed.size()) +
          (lease_over ? ", and die" : ""));
     const auto should = model_.claim(hints, lease_over);
@@ -197,6 +197,8 @@ void Walk::record(Dice& dice) {
     outcome.delay = std::chrono::seconds(2 + dice.below(5000));
     tell("record ending " + std::to_string(static_cast<int>(outcome.ending)) + " of attempt " +
          std::to_string(held.attempt) + (outcome.in_doubt ? ", in doubt" : ""));
+    // As the provider counts the life of its keys.
+    const auto real_now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
     const postgres::Attempted attempted{.message_id = held.id,
                                         .delivery_date = held.date,
                                         .attempt = held.attempt,
@@ -204,8 +206,8 @@ void Walk::record(Dice& dice) {
                                         .http_status = 200,
                                         .body = "",
                                         .error = "",
-                                        .started_at = model_.now,
-                                        .finished_at = model_.now};
+                                        .started_at = real_now,
+                                        .finished_at = real_now};
     const auto landed = postgres::record_outcomes(real_.pool, std::span(&attempted, 1)).size();
     expect(model_.record(held.id, held.attempt, outcome) == (landed == 1),
            "the record landed, or should have");

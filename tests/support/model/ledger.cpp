@@ -302,7 +302,7 @@ bool Ledger::record(const Uuid& id, int attempt, const domain::Outcome& outcome)
     Message& message = row->second;
     const bool sent = outcome.ending == domain::Ending::sent;
     const bool has_lease = message.status == Status::sending && message.attempt == attempt;
-    const bool learnt_late = sent && message.attempt >= attempt &&
+    const bool learnt_late = sent && message.attempt >= attempt && attempt > message.forced_attempt &&
                              (is_pending(message.status) || message.status == Status::sending ||
                               message.status == Status::unknown);
     if (!has_lease && !learnt_late) return false;
@@ -332,7 +332,9 @@ std::optional<domain::Refusal> Ledger::replay(const Uuid& id, const domain::Repl
     if (is_pending(message.status) || message.status == Status::cancelled)
         return domain::Refusal::wrong_status;
     if (!live(key.type)) return domain::Refusal::type_deleted;
-    if (!users.at(key.user).reachable()) return domain::Refusal::recipient_gone;
+    const User& user = users.at(key.user);
+    if (!user.reachable()) return domain::Refusal::recipient_gone;
+    if (!kept_on(user, key.type, types.at(key.type), key.day)) return domain::Refusal::date_gone;
     if (sent && !options.forced) return domain::Refusal::already_sent;
     if (too_late(key, message) && !options.late) return domain::Refusal::past_deadline;
     message.status = Status::scheduled;
@@ -341,6 +343,7 @@ std::optional<domain::Refusal> Ledger::replay(const Uuid& id, const domain::Repl
     message.failures = 0;
     message.rescues = 0;
     message.in_doubt = message.in_doubt || sent;
+    if (sent) message.forced_attempt = message.attempt;
     return std::nullopt;
 }
 

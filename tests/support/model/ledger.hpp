@@ -38,6 +38,7 @@ struct Message {
     int failures = 0;
     int rescues = 0;
     bool in_doubt = false;
+    int forced_attempt = 0;   ///< up to which they no longer count
     bool by_user = false;     ///< cancelled because the user went: may come back with them
     bool lease_over = false;  ///< its worker is gone
     std::optional<Instant> replayed_for = {};

@@ -49,16 +49,20 @@ std::optional<Kept> kept_in(std::chrono::year year, const Occasion& occasion, Le
     return std::nullopt;
 }
 
-std::optional<Owed> owed_on(const User& user, const std::string& name, const Type& type, const Date& day) {
-    bool kept = false;
-    bool moved = true;  // only if no date falls on this day by itself
+std::optional<Kept> kept_on(const User& user, const std::string& name, const Type& type, const Date& day) {
+    std::optional<Kept> kept;
     for (const Occasion& occasion : user.occasions) {
         const auto found =
             occasion.type == name ? kept_in(day.year(), occasion, type.leap_day) : std::nullopt;
         if (!found || found->day != day) continue;
-        kept = true;
-        moved = moved && found->moved;
+        // Moved only if no date falls on this day by itself.
+        if (!kept || kept->moved) kept = found;
     }
+    return kept;
+}
+
+std::optional<Owed> owed_on(const User& user, const std::string& name, const Type& type, const Date& day) {
+    const auto kept = kept_on(user, name, type, day);
     if (!kept) return std::nullopt;
     const auto meaning =
         zone_called(user.zone).meaning_of(oracle::wall_time(day, type.send_at), type.gap, type.fold);
@@ -67,7 +71,7 @@ std::optional<Owed> owed_on(const User& user, const std::string& name, const Typ
     Owed owed{.type = name, .day = day, .civil = *meaning.instant, .instant = *meaning.instant, .rule = {}};
     owed.instant +=
         std::chrono::microseconds(std::llround(static_cast<double>(type.spread.count()) * user.share));
-    if (moved) append(owed.rule, "leap:" + text(type.leap_day));
+    if (kept->moved) append(owed.rule, "leap:" + text(type.leap_day));
     if (meaning.in_gap) append(owed.rule, "gap:" + text(type.gap));
     if (meaning.in_fold) append(owed.rule, "fold:" + text(type.fold));
     return owed;

@@ -81,6 +81,9 @@ struct Owed {
     std::string rule;
 };
 
+/// What falls on one day of the dates that this user keeps for one type.
+std::optional<Kept> kept_on(const User& user, const std::string& name, const Type& type, const Date& day);
+
 /// What this user keeps of one type on one day; nothing if it is none of theirs, or skipped.
 std::optional<Owed> owed_on(const User& user, const std::string& name, const Type& type, const Date& day);
 
