@@ -69,7 +69,12 @@ private:
     amqp_connection_state_t_* request();
     bool next_frame(amqp_frame_t_& frame);
 
+    /// With one system call, past rabbitmq-c: not possible where it encrypts.
+    std::size_t publish_together(const std::string& queue, std::span<const std::string> bodies);
+    std::size_t publish_each(const std::string& queue, std::span<const std::string> bodies);
+
     std::unique_ptr<amqp_connection_state_t_, Destroy> state_;
+    const bool tls_;
     Deadline deadline_;
     std::optional<Delivery> arriving_;  ///< its method has been read, its content not completely
     std::uint64_t missing_ = 0;         ///< bytes of that content

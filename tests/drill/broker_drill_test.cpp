@@ -4,7 +4,11 @@
 #include <catch2/catch.hpp>
 #include <deque>
 
+#include "libcore/rabbitmq/error.hpp"
+#include "libcore/rabbitmq/publisher.hpp"
+#include "libcore/rabbitmq/queue_watch.hpp"
 #include "tests/drill/faults.hpp"
+#include "tests/libcore/http/tls_server.hpp"
 #include "tests/support/servers/broker_server.hpp"
 
 namespace {
@@ -156,6 +160,29 @@ TEST_CASE("messages whose confirms do not come stay in the ledger and go out onc
 
 TEST_CASE("a minute without confirms costs no message and sends none twice", "[.long]") {
     lose_confirms(60s);
+}
+
+TEST_CASE("hints are published and counted over TLS, and to no server that another certificate speaks for") {
+    const Certificate certificate;
+    certificate.let_others_read();
+    const int port = support::free_port();
+    const BrokerServer server(1, "listeners.ssl.default = " + std::to_string(port) +
+                                     "\nssl_options.certfile = " + certificate.certificate() +
+                                     "\nssl_options.keyfile = " + certificate.key() + "\n");
+    rabbitmq::Settings settings;
+    settings.url = rabbitmq::parse_url(server.url());
+    settings.url.host = "localhost";
+    settings.url.port = static_cast<std::uint16_t>(port);
+    settings.url.tls = true;
+    settings.ca_certificates = certificate.certificate();
+    std::vector<std::string> hints;
+    for (int i = 0; i < 1'000; ++i) hints.push_back(std::string(300, '.') + std::to_string(i));
+    rabbitmq::Publisher(settings).publish(hints, 10s);
+    CHECK(rabbitmq::QueueWatch(settings).look(10s).ready == hints.size());
+
+    const Certificate other;
+    settings.ca_certificates = other.certificate();
+    CHECK_THROWS_AS(rabbitmq::Publisher(settings).publish(hints, 10s), rabbitmq::BrokerError);
 }
 
 TEST_CASE("hints that a worker holds for longer than the broker allows come again and send nothing twice") {

@@ -28,6 +28,13 @@ public:
     std::string certificate() const { return (folder_ / "certificate.pem").string(); }
     std::string key() const { return (folder_ / "key.pem").string(); }
 
+    /// Servers that run as somebody else.
+    void let_others_read() const {
+        using std::filesystem::perms;
+        std::filesystem::permissions(folder_, perms::owner_all | perms::others_exec);
+        std::filesystem::permissions(key(), perms::owner_read | perms::others_read);
+    }
+
 private:
     std::filesystem::path folder_;
 };
