@@ -72,7 +72,9 @@ TEST_CASE("a storm of 429s with three workers loses nothing and spends one failu
     constexpr int people = 300;
     constexpr int refusals = 24;
     System system(System::Provider::naive);
-    system.provider.play(R"({"rules": [{"times": 24, "status": 429, "headers": {"Retry-After": "1"}}]})");
+    // Answered when others are under way, however slowly they are claimed at first.
+    system.provider.play(
+        R"({"rules": [{"times": 24, "delay_ms": 300, "status": 429, "headers": {"Retry-After": "1"}}]})");
     system.add({.count = people});
     const auto scheduler = system.start("scheduler-svc", patient({}));
     std::deque<Service> workers;
