@@ -1,7 +1,6 @@
 // bench-api: users read and written over HTTP through one api-svc, beside the same statements on the database
 // alone.
 
-#include <CLI/CLI.hpp>
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -19,6 +18,7 @@
 #include "tests/bench/postgres_server.hpp"
 #include "tests/bench/report.hpp"
 #include "tests/bench/system_calls.hpp"
+#include "tests/support/command_line.hpp"
 #include "tests/support/process.hpp"
 
 namespace {
@@ -230,16 +230,12 @@ void count_system_calls(Options options, bench::Report& report) try {
 
 int main(int argc, char** argv) try {
     Options options;
-    CLI::App app("Users over HTTP", "bench-api");
-    app.add_option("--connections", options.connections, "kept alive")
-        ->capture_default_str()
-        ->check(CLI::PositiveNumber);
-    app.add_option("--seconds", options.seconds, "of each phase of a run")
-        ->capture_default_str()
-        ->check(CLI::PositiveNumber);
-    app.add_option("--runs", options.runs)->capture_default_str()->check(CLI::PositiveNumber);
-    app.add_flag("!--no-trace", options.trace, "count no system calls");
-    CLI11_PARSE(app, argc, argv);
+    support::CommandLine line("Users over HTTP", "bench-api");
+    line.number("--connections", options.connections, "kept alive");
+    line.number("--seconds", options.seconds, "of each phase of a run");
+    line.number("--runs", options.runs);
+    line.flag("!--no-trace", options.trace, "count no system calls");
+    if (const auto code = line.parse(argc, argv)) return *code;
 
     bench::Report report("api");
     report.note(bench::machine_state());

@@ -1,7 +1,6 @@
 // bench-deliver: messages due at the same instant, or one after the other, from SCHEDULED to SENT by the
 // whole system.
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
 #include <optional>
@@ -12,6 +11,7 @@
 #include "tests/bench/postgres_server.hpp"
 #include "tests/bench/report.hpp"
 #include "tests/bench/system_calls.hpp"
+#include "tests/support/command_line.hpp"
 
 namespace {
 
@@ -135,24 +135,18 @@ void run(const Options& options, bench::Report& report) {
 
 int main(int argc, char** argv) try {
     Options options;
-    CLI::App app("Messages delivered by the whole system", "bench-deliver");
-    app.add_option("--messages", options.messages, "due at the same instant")
-        ->capture_default_str()
-        ->check(CLI::PositiveNumber);
-    app.add_option("--beside", options.beside, "so many in a run of their own, to compare the speed with");
-    app.add_option("--rate", options.rate,
-                   "messages due in a second, one after the other, instead of at once")
-        ->check(CLI::Range(0, 100'000));
-    app.add_option("--seconds", options.seconds, "for so long")
-        ->capture_default_str()
-        ->check(CLI::PositiveNumber);
-    app.add_option("--lanes", options.lanes, "QUEUE_CONCURRENCY of the worker")->capture_default_str();
-    app.add_option("--runs", options.runs)->capture_default_str()->check(CLI::PositiveNumber);
-    app.add_option("--traced-messages", options.traced_messages,
-                   "of a further run that counts system calls; 0 for none")
-        ->capture_default_str()
-        ->check(CLI::NonNegativeNumber);
-    CLI11_PARSE(app, argc, argv);
+    support::CommandLine line("Messages delivered by the whole system", "bench-deliver");
+    line.number("--messages", options.messages, "due at the same instant");
+    line.number("--beside", options.beside, "so many in a run of their own, to compare the speed with",
+                {.least = 0});
+    line.number("--rate", options.rate, "messages due in a second, one after the other, instead of at once",
+                {.least = 0, .most = 100'000});
+    line.number("--seconds", options.seconds, "for so long");
+    line.number("--lanes", options.lanes, "QUEUE_CONCURRENCY of the worker");
+    line.number("--runs", options.runs);
+    line.number("--traced-messages", options.traced_messages,
+                "of a further run that counts system calls; 0 for none", {.least = 0});
+    if (const auto code = line.parse(argc, argv)) return *code;
 
     const bool steady = options.rate > 0;
     bench::Report report(steady ? "deliver_steady" : "deliver");

@@ -1,7 +1,6 @@
 // bench-dispatch: messages due at the same instant, from SCHEDULED to QUEUED by one scheduler-svc, and nobody
 // who takes them; beside the bare publishing of as many hints and the bare UPDATE of as many rows.
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <iostream>
 #include <optional>
@@ -15,6 +14,7 @@
 #include "tests/bench/report.hpp"
 #include "tests/bench/system_calls.hpp"
 #include "tests/support/amqp_fixture.hpp"
+#include "tests/support/command_line.hpp"
 #include "tests/support/process.hpp"
 
 namespace {
@@ -144,17 +144,14 @@ void count_system_calls(const Options& options, bench::Report& report) try {
 
 int main(int argc, char** argv) try {
     Options options;
-    CLI::App app("Messages due at the same instant, handed to the broker by one scheduler", "bench-dispatch");
-    app.add_option("--messages", options.messages)
-        ->capture_default_str()
-        ->check(CLI::Range(fifth_parts, largest_mark - 1'000));
-    app.add_flag("--old-snapshot", options.old_snapshot, "beside a transaction that began before");
-    app.add_option("--runs", options.runs)->capture_default_str()->check(CLI::PositiveNumber);
-    app.add_option("--traced-messages", options.traced_messages,
-                   "of a further run that counts system calls; 0 for none")
-        ->capture_default_str()
-        ->check(CLI::NonNegativeNumber);
-    CLI11_PARSE(app, argc, argv);
+    support::CommandLine line("Messages due at the same instant, handed to the broker by one scheduler",
+                              "bench-dispatch");
+    line.number("--messages", options.messages, {}, {.least = fifth_parts, .most = largest_mark - 1'000});
+    line.flag("--old-snapshot", options.old_snapshot, "beside a transaction that began before");
+    line.number("--runs", options.runs);
+    line.number("--traced-messages", options.traced_messages,
+                "of a further run that counts system calls; 0 for none", {.least = 0});
+    if (const auto code = line.parse(argc, argv)) return *code;
 
     bench::Report report("dispatch");
     report.note(bench::machine_state());

@@ -1,6 +1,5 @@
 // bench-idle: what one scheduler-svc and one worker-svc cost while nothing is due.
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <iostream>
 #include <thread>
@@ -10,6 +9,7 @@
 #include "tests/bench/postgres_server.hpp"
 #include "tests/bench/report.hpp"
 #include "tests/bench/system_calls.hpp"
+#include "tests/support/command_line.hpp"
 
 namespace {
 
@@ -45,12 +45,10 @@ void count_system_calls(bench::DeliverySystem& system, const Options& options, b
 
 int main(int argc, char** argv) try {
     Options options;
-    CLI::App app("One scheduler and one worker while nothing is due", "bench-idle");
-    app.add_option("--seconds", options.seconds, "of each run")
-        ->capture_default_str()
-        ->check(CLI::PositiveNumber);
-    app.add_option("--runs", options.runs)->capture_default_str()->check(CLI::PositiveNumber);
-    CLI11_PARSE(app, argc, argv);
+    support::CommandLine line("One scheduler and one worker while nothing is due", "bench-idle");
+    line.number("--seconds", options.seconds, "of each run");
+    line.number("--runs", options.runs);
+    if (const auto code = line.parse(argc, argv)) return *code;
 
     bench::Report report("idle");
     report.note(bench::machine_state());

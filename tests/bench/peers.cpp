@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -15,6 +14,7 @@
 #include "tests/bench/machine.hpp"
 #include "tests/bench/postgres_server.hpp"
 #include "tests/bench/report.hpp"
+#include "tests/support/command_line.hpp"
 #include "tests/support/eventually.hpp"
 
 namespace {
@@ -179,13 +179,12 @@ void run(const Options& options, bench::Report& report) {
 
 int main(int argc, char** argv) try {
     Options options;
-    CLI::App app("The same delivery by Tidings and by job queues for Node.js", "bench-peers");
-    app.add_option("--messages", options.messages)->capture_default_str()->check(CLI::PositiveNumber);
-    app.add_option("--lanes", options.lanes, "requests to the provider at the same time")
-        ->capture_default_str()
-        ->check(CLI::Range(4, 1'000));
-    app.add_option("--runs", options.runs)->capture_default_str()->check(CLI::PositiveNumber);
-    CLI11_PARSE(app, argc, argv);
+    support::CommandLine line("The same delivery by Tidings and by job queues for Node.js", "bench-peers");
+    line.number("--messages", options.messages);
+    line.number("--lanes", options.lanes, "requests to the provider at the same time",
+                {.least = 4, .most = 1'000});
+    line.number("--runs", options.runs);
+    if (const auto code = line.parse(argc, argv)) return *code;
 
     bench::Report report("peers");
     report.note(bench::machine_state());

@@ -3,7 +3,6 @@
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -18,6 +17,7 @@
 #include "tests/bench/machine.hpp"
 #include "tests/bench/postgres_server.hpp"
 #include "tests/bench/report.hpp"
+#include "tests/support/command_line.hpp"
 
 namespace {
 
@@ -198,19 +198,17 @@ void run(const Options& options, bench::Report& report) {
 
 int main(int argc, char** argv) try {
     Options options;
-    CLI::App app("A birthday of many users in every zone, planned", "bench-plan");
-    app.add_option("--users", options.users)->capture_default_str()->check(CLI::PositiveNumber);
-    app.add_option("--one-in", options.one_in, "of the users in the table has this birthday")
-        ->capture_default_str()
-        ->check(CLI::PositiveNumber);
-    app.add_option("--planners", options.planners, "at once")->capture_default_str()->check(CLI::Range(1, 4));
-    app.add_option("--chunk", options.chunk, "users in a transaction; the scheduler fits them to its time")
-        ->check(CLI::PositiveNumber);
-    app.add_option("--existing", options.existing,
-                   "messages of others in the partition; tells the cost of a row beside that among 10 000");
-    app.add_flag("--custom", options.custom, "the date is of a type that was added, not the birthday");
-    app.add_option("--runs", options.runs)->capture_default_str()->check(CLI::PositiveNumber);
-    CLI11_PARSE(app, argc, argv);
+    support::CommandLine line("A birthday of many users in every zone, planned", "bench-plan");
+    line.number("--users", options.users);
+    line.number("--one-in", options.one_in, "of the users in the table has this birthday");
+    line.number("--planners", options.planners, "at once", {.least = 1, .most = 4});
+    line.number("--chunk", options.chunk, "users in a transaction; the scheduler fits them to its time");
+    line.number("--existing", options.existing,
+                "messages of others in the partition; tells the cost of a row beside that among 10 000",
+                {.least = 0});
+    line.flag("--custom", options.custom, "the date is of a type that was added, not the birthday");
+    line.number("--runs", options.runs);
+    if (const auto code = line.parse(argc, argv)) return *code;
 
     bench::Report report("plan");
     report.note(bench::machine_state());

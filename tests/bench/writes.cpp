@@ -1,7 +1,6 @@
 // bench-writes: how long a change of a user takes beside planners who plan just these users, and beside as
 // many sessions that only compute: the difference is what it waits for their locks.
 
-#include <CLI/CLI.hpp>
 #include <atomic>
 #include <chrono>
 #include <iostream>
@@ -13,6 +12,7 @@
 #include "tests/bench/machine.hpp"
 #include "tests/bench/postgres_server.hpp"
 #include "tests/bench/report.hpp"
+#include "tests/support/command_line.hpp"
 
 namespace {
 
@@ -133,11 +133,11 @@ void run(int planners, const Options& options, bench::Report& report) {
 
 int main(int argc, char** argv) try {
     Options options;
-    CLI::App app("Changes of users beside planners", "bench-writes");
-    app.add_option("--users", options.users)->capture_default_str()->check(CLI::PositiveNumber);
-    app.add_option("--clients", options.clients)->capture_default_str()->check(CLI::PositiveNumber);
-    app.add_option("--runs", options.runs)->capture_default_str()->check(CLI::PositiveNumber);
-    CLI11_PARSE(app, argc, argv);
+    support::CommandLine line("Changes of users beside planners", "bench-writes");
+    line.number("--users", options.users);
+    line.number("--clients", options.clients);
+    line.number("--runs", options.runs);
+    if (const auto code = line.parse(argc, argv)) return *code;
 
     bench::Report report("writes");
     report.note(bench::machine_state());

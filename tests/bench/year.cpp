@@ -1,7 +1,6 @@
 // bench-year: a year of the whole system in minutes. The ledger's clock steps from one thing to the next,
 // parts fail by the seed, and every delivery is compared with what must have become of it.
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <iostream>
 
@@ -9,6 +8,7 @@
 #include "tests/bench/machine.hpp"
 #include "tests/bench/postgres_server.hpp"
 #include "tests/bench/report.hpp"
+#include "tests/support/command_line.hpp"
 #include "tests/support/year/judge.hpp"
 #include "tests/support/year/simulation.hpp"
 
@@ -91,12 +91,13 @@ void run(const year::Options& options, bench::Report& report) {
 
 int main(int argc, char** argv) try {
     year::Options options;
-    CLI::App app("A year of the whole system, compared with what must have become of it", "bench-year");
-    app.add_option("--users", options.users)->capture_default_str()->check(CLI::PositiveNumber);
-    app.add_option("--days", options.days)->capture_default_str()->check(CLI::Range(3, 1000));
-    app.add_option("--zones", options.zones, "at most")->capture_default_str()->check(CLI::PositiveNumber);
-    app.add_option("--seed", options.seed)->capture_default_str();
-    CLI11_PARSE(app, argc, argv);
+    support::CommandLine line("A year of the whole system, compared with what must have become of it",
+                              "bench-year");
+    line.number("--users", options.users);
+    line.number("--days", options.days, {}, {.least = 3, .most = 1000});
+    line.number("--zones", options.zones, "at most");
+    line.number("--seed", options.seed);
+    if (const auto code = line.parse(argc, argv)) return *code;
 
     bench::Report report("year");
     report.note(bench::machine_state());

@@ -1,42 +1,26 @@
 // tidings-demo: two days of the whole system in two minutes, with a verdict that does not ask the system.
 
-#include <CLI/CLI.hpp>
 #include <clocale>
 #include <iostream>
 
+#include "tests/support/command_line.hpp"
 #include "tests/support/demo/play.hpp"
-
-namespace {
-
-void add_options(CLI::App& app, demo::Options& options) {
-    app.add_option("--api", options.api, "http://127.0.0.1:PORT of api-svc")->required();
-    app.add_option("--api-key-file", options.api_key_file, "a file with a key that may create users")
-        ->required();
-    app.add_option("--database", options.database, "the services' database, whose clock the demo sets")
-        ->required();
-    app.add_option("--sink", options.sink, "http://127.0.0.1:PORT of the e-mail sink")->required();
-    app.add_option("--users", options.users, "how many people")
-        ->check(CLI::Range(1, 1'000'000))
-        ->capture_default_str();
-    app.add_option("--hours", options.hours, "how much time passes")
-        ->check(CLI::Range(1, 24 * 60))
-        ->capture_default_str();
-    app.add_option("--seconds", options.seconds, "in how much real time")
-        ->check(CLI::Range(1, 86'400))
-        ->capture_default_str();
-    app.add_option("--seed", options.seed, "other people")->capture_default_str();
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
     std::setlocale(LC_CTYPE, "C.UTF-8");
-    CLI::App app(
+    demo::Options options;
+    support::CommandLine line(
         "Two days of the whole system in two minutes: people in every time zone are greeted at nine.",
         "tidings-demo");
-    demo::Options options;
-    add_options(app, options);
-    CLI11_PARSE(app, argc, argv);
+    line.required_text("--api", options.api, "http://127.0.0.1:PORT of api-svc");
+    line.required_text("--api-key-file", options.api_key_file, "a file with a key that may create users");
+    line.required_text("--database", options.database, "the services' database, whose clock the demo sets");
+    line.required_text("--sink", options.sink, "http://127.0.0.1:PORT of the e-mail sink");
+    line.number("--users", options.users, "how many people", {.least = 1, .most = 1'000'000});
+    line.number("--hours", options.hours, "how much time passes", {.most = 24 * 60});
+    line.number("--seconds", options.seconds, "in how much real time", {.most = 86'400});
+    line.number("--seed", options.seed, "other people");
+    if (const auto code = line.parse(argc, argv)) return *code;
     try {
         return demo::play(options);
     } catch (const std::exception& error) {

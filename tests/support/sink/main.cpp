@@ -1,11 +1,11 @@
 // tidings-sink: the e-mail provider as a program.
-#include <CLI/CLI.hpp>
 #include <csignal>
 #include <exception>
 #include <fstream>
 #include <iostream>
 #include <string>
 
+#include "tests/support/command_line.hpp"
 #include "tests/support/sink/sink.hpp"
 
 namespace {
@@ -48,15 +48,14 @@ int main(int argc, char** argv) try {
     sink::Sink::Options options{.bind = "127.0.0.1", .port = 3100};
     std::string token_file;
 
-    CLI::App app(description, "tidings-sink");
-    app.add_option("--port", options.port, "0 takes a free one")->capture_default_str();
-    app.add_option("--bind", options.bind)->capture_default_str();
-    app.add_flag("--idempotent,!--naive", options.policy.idempotent,
-                 "a key is delivered once (default), or with every request");
-    app.add_option("--token-file", token_file, "requests must carry the token in this file");
-    app.add_option("--capacity", options.policy.capacity, "requests the ledger can hold")
-        ->capture_default_str();
-    CLI11_PARSE(app, argc, argv);
+    support::CommandLine line(description, "tidings-sink");
+    line.number("--port", options.port, "0 takes a free one");
+    line.text("--bind", options.bind);
+    line.flag("--idempotent,!--naive", options.policy.idempotent,
+              "a key is delivered once (default), or with every request");
+    line.text("--token-file", token_file, "requests must carry the token in this file");
+    line.number("--capacity", options.policy.capacity, "requests the ledger can hold");
+    if (const auto code = line.parse(argc, argv)) return *code;
     if (!token_file.empty()) options.policy.token = read_token(token_file);
 
     const auto stop_signals = block_stop_signals();
