@@ -56,6 +56,10 @@ public:
     explicit Ledger(domain::Instant now = at(2027y / 2 / 27, 9h)) : pool(service_settings()) {
         set_clock(now);
     }
+    /// On another server, given by a superuser's URL.
+    Ledger(const std::string& server, domain::Instant now) : database(server), pool(service_settings()) {
+        set_clock(now);
+    }
 
     void set_clock(domain::Instant now, double factor = 0) {
         execute("SELECT set_clock('" + domain::to_string(now) + "', " + std::to_string(factor) + ")");
