@@ -8,6 +8,7 @@ check_parser       untrusted JSON goes through the one front door of libcore/jso
 check_pistache     of Pistache only its reactor is used
 check_sql          SQL stands in libcore/postgres and migrations only
 check_suites       every suite of tests/CMakeLists.txt is run
+check_threads      every test that starts a thread says so to ThreadSanitizer
 check_pure_domain  libcore/domain does no input or output and knows no thread
 END
 }
@@ -65,6 +66,18 @@ check_sql() {
 
 check_suites() {
   sed -n 's/^tidings_test(\([a-z_]*\) .*/\1/p' tests/CMakeLists.txt | grep -vxF -f <(suites | awk '{ print $2 }')
+}
+
+# Of a suite with SOME_THREADS in tests/CMakeLists.txt, the tests that say [threads] are run under ThreadSanitizer.
+check_threads() {
+  # shellcheck disable=SC2016 # the dollars are Perl's
+  sed -n 's/^tidings_test([a-z_]* *\([a-z/]*\) *SOME_THREADS .*/tests\/\1/p' tests/CMakeLists.txt |
+    xargs -I '{}' find '{}' -name '*_test.cpp' | xargs -r perl -0777 -ne '
+      for my $test (split /^(?=TEST_CASE)/m) {
+        my ($name) = $test =~ /^TEST_CASE[^"]*("[^"]*")/ or next;
+        print "$ARGV: $name\n" if $test =~ /std::(?:j?thread|async)\b|TcpGate/ && $test !~ /^[^{]*"\[threads\]"/
+      }
+      print "$ARGV\n" if /std::(?:j?thread|async)\b/ && !/"\[threads\]"/'
 }
 
 check_pure_domain() {

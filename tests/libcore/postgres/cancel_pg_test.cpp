@@ -53,7 +53,7 @@ TEST_CASE("a message that waits, is queued or waits again is cancelled by a pers
               "WHERE action = 'message cancelled'") == "ops wrong text " + status);
 }
 
-TEST_CASE("a cancel that meets a dispatcher before its commit cancels what it publishes") {
+TEST_CASE("a cancel that meets a dispatcher before its commit cancels what it publishes", "[threads]") {
     const bool many = GENERATE(false, true);
     Waiting ledger(3);
     std::future<int> cancelled;

@@ -82,7 +82,7 @@ TEST_CASE("a hint of a message that does not exist claims nothing") {
     CHECK(ledger.claim({unknown}).claimed.empty());
 }
 
-TEST_CASE("a claim waits for a dispatcher that has published and not committed") {
+TEST_CASE("a claim waits for a dispatcher that has published and not committed", "[threads]") {
     Ledger ledger(nine);
     ledger.people_due(1);
     std::future<postgres::ClaimReport> claim;
@@ -95,7 +95,7 @@ TEST_CASE("a claim waits for a dispatcher that has published and not committed")
     CHECK(claim.get().claimed.size() == 1);
 }
 
-TEST_CASE("hints given back wait for a dispatcher that has published and not committed") {
+TEST_CASE("hints given back wait for a dispatcher that has published and not committed", "[threads]") {
     Ledger ledger(nine);
     const auto user = ledger.people_due(1).front();
     std::future<int> given_back;
@@ -128,7 +128,7 @@ TEST_CASE("a row that stays locked blocks its own hint and no other") {
     CHECK(report.blocked == std::vector{hints[3]});
 }
 
-TEST_CASE("of two workers with the same hint one claims") {
+TEST_CASE("of two workers with the same hint one claims", "[threads]") {
     Queued ledger;
     std::latch start(2);
     const auto race = [&] {

@@ -191,7 +191,7 @@ TEST_CASE("a connection whose backend was ended while it rested is stale") {
     CHECK_FALSE(connection.usable());
 }
 
-TEST_CASE("a connection whose backend is ended in the middle of a statement is lost") {
+TEST_CASE("a connection whose backend is ended in the middle of a statement is lost", "[threads]") {
     const support::TestDatabase database(support::TestDatabase::Content::nothing);
     postgres::Connection connection = database.connection();
     postgres::Connection other = database.connection();
@@ -222,7 +222,7 @@ TEST_CASE("connecting fails in time and says why without the password") {
     }
 }
 
-TEST_CASE("a server that accepts and says nothing is given up at the connect timeout") {
+TEST_CASE("a server that accepts and says nothing is given up at the connect timeout", "[threads]") {
     const support::TestDatabase database(support::TestDatabase::Content::nothing);
     support::TcpGate gate("127.0.0.1", database.port());
     gate.stall();
@@ -237,7 +237,7 @@ TEST_CASE("a server that accepts and says nothing is given up at the connect tim
     CHECK(std::chrono::steady_clock::now() - started < 2s);
 }
 
-TEST_CASE("of several servers one that says nothing does not keep us from the next") {
+TEST_CASE("of several servers one that says nothing does not keep us from the next", "[threads]") {
     const support::TestDatabase database(support::TestDatabase::Content::nothing);
     support::TcpGate silent("127.0.0.1", database.port());
     silent.stall();

@@ -73,7 +73,7 @@ TEST_CASE("a batch is noted with exactly the messages that were queued") {
     CHECK(noted == hinted);
 }
 
-TEST_CASE("two dispatchers at once share what is due without overlap") {
+TEST_CASE("two dispatchers at once share what is due without overlap", "[threads]") {
     Ledger ledger;
     with_due(ledger, 100);
     std::latch both_hold(2);

@@ -485,7 +485,8 @@ std::string first_of(const std::vector<std::string>& all) {
 
 }  // namespace
 
-TEST_CASE("edits of types among planners, dispatchers, workers and clients leave what the rules say") {
+TEST_CASE("edits of types among planners, dispatchers, workers and clients leave what the rules say",
+          "[threads]") {
     const auto seconds = std::getenv("MODEL_WALKS") ? 15s : 3s;
     Ledger ledger(start);
     Record record;

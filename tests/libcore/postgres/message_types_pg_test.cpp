@@ -125,7 +125,7 @@ TEST_CASE("the program and the ledger agree on what is a template, and none beco
     }
 }
 
-TEST_CASE("a name is taken until its type is removed and there are at most a hundred types") {
+TEST_CASE("a name is taken until its type is removed and there are at most a hundred types", "[threads]") {
     Types types;
     REQUIRE(types.insert("PARTY"));
     CHECK(types.insert("PARTY").errors().front().code == "duplicate");
@@ -206,7 +206,7 @@ TEST_CASE("a change of a type's rules or an earlier end of its pause outdates wh
     CHECK(outdates([](auto& fields) { fields.paused_until.reset(); }));
 }
 
-TEST_CASE("two changes of one type at the same moment both count") {
+TEST_CASE("two changes of one type at the same moment both count", "[threads]") {
     Types types;
     for (int n = 1; n <= 20; ++n) {
         const auto text = "text " + std::to_string(n);

@@ -120,7 +120,7 @@ TEST_CASE_METHOD(Fixture, "a failing file leaves nothing behind and those before
     CHECK(migrate(database.url(), three).applied == std::vector<std::string>{"0003_third"});
 }
 
-TEST_CASE_METHOD(Fixture, "several migrators at once apply each file once") {
+TEST_CASE_METHOD(Fixture, "several migrators at once apply each file once", "[threads]") {
     std::vector<std::thread> threads;
     std::vector<std::size_t> applied(4);
     for (std::size_t& count : applied)

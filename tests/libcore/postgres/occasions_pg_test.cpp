@@ -133,7 +133,8 @@ TEST_CASE("an occasion can be asked for with a type or a date that makes no sens
     CHECK_FALSE(ledger.facts(user, {"PARTY", 9999y / 12 / 31, true}).passed);
 }
 
-TEST_CASE("a user has each date of a type once and at most a hundred, whoever comes at the same moment") {
+TEST_CASE("a user has each date of a type once and at most a hundred, whoever comes at the same moment",
+          "[threads]") {
     Occasions ledger;
     const auto user = ledger.somebody();
     REQUIRE(ledger.refusal(user, party).empty());
@@ -182,7 +183,7 @@ TEST_CASE("a type deleted between the look and the insert is told as an unknown 
     CHECK(ledger.messages(user).empty());
 }
 
-TEST_CASE("occasions and their user change at the same moment without a deadlock") {
+TEST_CASE("occasions and their user change at the same moment without a deadlock", "[threads]") {
     Occasions ledger;
     const auto user = ledger.somebody();
     auto moving = std::async(std::launch::async, [&] {

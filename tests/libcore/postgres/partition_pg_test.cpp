@@ -50,7 +50,7 @@ TEST_CASE("after an outage of half a year the months that were never planned hav
     }
 }
 
-TEST_CASE("two that make partitions at once make each once") {
+TEST_CASE("two that make partitions at once make each once", "[threads]") {
     Ledger ledger;
     ledger.execute("UPDATE app_clock SET base = '2027-09-01T00:00Z'");
     std::array<int, 2> made{};

@@ -130,7 +130,7 @@ TEST_CASE("the day of birth itself and an anniversary of year 0 send nothing") {
     CHECK(ledger.plan() == 2);
 }
 
-TEST_CASE("two planners at once make no duplicate and no hole") {
+TEST_CASE("two planners at once make no duplicate and no hole", "[threads]") {
     const auto now = at(2027y / 2 / 27, 9h);
     Ledger ledger(now);
     const auto people = people_everywhere();

@@ -148,7 +148,7 @@ std::vector<std::string> differences(Ledger& ledger, const model::Ledger& model)
 
 }  // namespace
 
-TEST_CASE("any number of planners among the changes of clients leave what the rules say") {
+TEST_CASE("any number of planners among the changes of clients leave what the rules say", "[threads]") {
     const int planners = GENERATE(2, 4, 8);
     const int crowd = 1'000;
     Ledger ledger(start);
@@ -224,7 +224,8 @@ TEST_CASE("any number of planners among the changes of clients leave what the ru
     CHECK(longest < 3s);  // some 100 ms alone on two cores
 }
 
-TEST_CASE("changes come through while the same users are planned, and nothing is planned wrong") {
+TEST_CASE("changes come through while the same users are planned, and nothing is planned wrong",
+          "[threads]") {
     const int chunk_size = GENERATE(1'000, 5'000, 10'000);
     const int crowd = 20'000;
     Ledger ledger(start);

@@ -49,7 +49,7 @@ TEST_CASE_METHOD(Fixture, "a pool opens nothing before it is needed and lends ag
     CHECK(pool.state().max == 2);
 }
 
-TEST_CASE_METHOD(Fixture, "32 threads never exceed the maximum and each reads its own answers") {
+TEST_CASE_METHOD(Fixture, "32 threads never exceed the maximum and each reads its own answers", "[threads]") {
     constexpr int max = 4;
     Pool pool(settings(max));
     std::atomic<int> wrong = 0, most = 0;
@@ -71,7 +71,7 @@ TEST_CASE_METHOD(Fixture, "32 threads never exceed the maximum and each reads it
     CHECK(pool.run(connections).front().get<int>(0) <= max);
 }
 
-TEST_CASE_METHOD(Fixture, "whoever waits longest is served first") {
+TEST_CASE_METHOD(Fixture, "whoever waits longest is served first", "[threads]") {
     auto patient = settings(1);
     patient.acquire_timeout = 10s;
     Pool pool(patient);
@@ -120,7 +120,8 @@ TEST_CASE_METHOD(Fixture, "a connection that the server ended while it rested is
     CHECK(pool.state().total == 1);
 }
 
-TEST_CASE_METHOD(Fixture, "a connection that broke in use is dropped and its place goes to who waits") {
+TEST_CASE_METHOD(Fixture, "a connection that broke in use is dropped and its place goes to who waits",
+                 "[threads]") {
     Pool pool(settings(1));
     std::thread waiter;
     std::atomic<int> answer = 0;
@@ -168,7 +169,8 @@ TEST_CASE_METHOD(Fixture, "a connection is replaced at the end of its life") {
     CHECK(support::eventually([&] { return pool.lease()->backend_pid() != pid; }));
 }
 
-TEST_CASE_METHOD(Fixture, "without a server every borrower learns it and with one the next succeeds") {
+TEST_CASE_METHOD(Fixture, "without a server every borrower learns it and with one the next succeeds",
+                 "[threads]") {
     support::TcpGate gate("127.0.0.1", database.port());
     gate.refuse();
     auto gated = settings(2);
@@ -235,7 +237,7 @@ TEST_CASE_METHOD(Fixture, "a renewed pool lends no connection of before") {
     CHECK(pool.lease()->backend_pid() == now);
 }
 
-TEST_CASE_METHOD(Fixture, "a renewed pool gives those who wait new connections") {
+TEST_CASE_METHOD(Fixture, "a renewed pool gives those who wait new connections", "[threads]") {
     Pool pool(settings(1));
     std::optional<Lease> lease(pool.lease());
     const int before = (*lease)->backend_pid();

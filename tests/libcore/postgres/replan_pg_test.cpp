@@ -252,7 +252,8 @@ TEST_CASE("a session that knew the database empty plans for one user as cheaply 
     CHECK(pages_touched(session, plan) < pages + 30);  // indexes are deeper; each table has a hundred pages
 }
 
-TEST_CASE("a planner among concurrent changes leaves what replanning everything at the end leaves") {
+TEST_CASE("a planner among concurrent changes leaves what replanning everything at the end leaves",
+          "[threads]") {
     Ledger ledger(at(2027y / 2 / 27, 8h));
     const std::vector<std::string> zones{"UTC", "Asia/Tokyo", "America/New_York", "Pacific/Kiritimati",
                                          "Pacific/Pago_Pago"};

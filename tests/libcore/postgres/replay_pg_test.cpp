@@ -218,7 +218,7 @@ TEST_CASE(
     CHECK(unknown.value().refusal == Refusal::no_such_message);
 }
 
-TEST_CASE("of replays of one message at once a single one is done") {
+TEST_CASE("of replays of one message at once a single one is done", "[threads]") {
     GivenUp ledger;
     std::atomic<int> done = 0;
     std::atomic<int> refused = 0;
@@ -382,7 +382,7 @@ TEST_CASE("a change of the user or the type does not pull a spread replay togeth
     CHECK(ledger.dispatch().size() == 1);
 }
 
-TEST_CASE("two who do the same replay at once do it once") {
+TEST_CASE("two who do the same replay at once do it once", "[threads]") {
     GivenUp ledger("FAILED", postgres::step_size + 100);
     const auto shown = ledger.show();
     {

@@ -152,7 +152,7 @@ TEST_CASE_METHOD(Fixture, "a connection lost before COMMIT was sent is not in do
     }
 }
 
-TEST_CASE_METHOD(Fixture, "the loser of a deadlock runs again and both transactions count") {
+TEST_CASE_METHOD(Fixture, "the loser of a deadlock runs again and both transactions count", "[threads]") {
     connection.execute(
         "CREATE TABLE accounts (id int PRIMARY KEY, balance int NOT NULL);"
         "INSERT INTO accounts VALUES (1, 0), (2, 0);"

@@ -291,7 +291,8 @@ TEST_CASE("a type that is being deleted takes no dates, and its dates go without
     CHECK(ledger.value<int>("SELECT plan_version FROM users WHERE id = $1", user) == version);
 }
 
-TEST_CASE("edits beside planners and clients leave what replanning everything at the end leaves") {
+TEST_CASE("edits beside planners and clients leave what replanning everything at the end leaves",
+          "[threads]") {
     Ledger ledger(at(today, 20h));  // every time below is within the horizon
     std::vector<domain::Uuid> users;
     for (int i = 0; i < 20; ++i) users.push_back(ledger.add(Ledger::born(2000y / 2 / 29)));

@@ -62,7 +62,7 @@ TEST_CASE("a caller is remembered while a million others pass by and pause") {
     CHECK_FALSE(table.take(caller(0), slow, start + 1s).allowed);
 }
 
-TEST_CASE("threads together are allowed no more than the limit") {
+TEST_CASE("threads together are allowed no more than the limit", "[threads]") {
     BucketTable table(64, 1);
     const domain::RateLimit hundred{.requests = 100, .window = 1min};
     std::atomic<int> allowed = 0;
