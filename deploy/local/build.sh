@@ -1,6 +1,7 @@
 # Builds with CMake's presets, as the person who called, into build/<preset>/.
 
 readonly PRODUCTION_PROGRAMS=(api-svc scheduler-svc worker-svc)
+readonly DRILLED_PROGRAMS=(scheduler-svc worker-svc)
 readonly SINK_PROGRAM=tidings-sink
 readonly DEMO_PROGRAM=tidings-demo
 
@@ -24,7 +25,7 @@ compile_quietly() {
 }
 
 # What drills need beside themselves: the programs that are shipped, and the same with kill points.
-build_drill_programs() { compile_quietly release scheduler-svc worker-svc && compile_quietly drill; }
+build_drill_programs() { compile_quietly release "${DRILLED_PROGRAMS[@]}" && compile_quietly drill; }
 
 command_build() {
   local preset=${1:-release}

@@ -29,21 +29,33 @@ command_fuzz() {
 
 fuzz_targets() { sed -n 's/^tidings_fuzz(\([a-z]*\) .*/\1/p' "$ROOT/tests/fuzz/CMakeLists.txt"; }
 
-# run_fuzzers SECONDS TARGET…: each for so long, two at a time. A target's exit status goes into its file.
+# run_fuzzers SECONDS TARGET…: each for so long, two at a time.
 run_fuzzers() {
-  local seconds=$1 target
+  local seconds=$1 target lane=0 lanes=('' '') jobs=()
   shift
   mkdir -p "$ROOT/build/fuzz/found"
   for target in "$@"; do
-    while (($(jobs -rp | wc -l) >= 2)); do
-      wait -n || true
-    done
-    say "$(elapsed) fuzzing $target for $seconds s"
-    background run_fuzzer "$target" "$seconds"
+    lanes[lane]+=" $target"
+    lane=$((1 - lane))
   done
-  wait || true
+  for lane in 0 1; do
+    # shellcheck disable=SC2086 # one word per target
+    background fuzz_in_turn "$seconds" ${lanes[lane]}
+    jobs+=("$!")
+  done
+  wait "${jobs[@]}" || true
 }
 
+fuzz_in_turn() {
+  local seconds=$1 target
+  shift
+  for target in "$@"; do
+    say "$(elapsed) fuzzing $target for $seconds s"
+    run_fuzzer "$target" "$seconds"
+  done
+}
+
+# A target's exit status goes into its file.
 run_fuzzer() {
   local target=$1 results=$ROOT/build/fuzz/$1 found=$ROOT/build/fuzz/found/$1 status=0
   mkdir -p "$found"

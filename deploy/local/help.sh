@@ -22,10 +22,10 @@ To see it and to trust it
                      Builds everything, starts an instance of its own on an empty database, and shows two days of
                      messages in two minutes, with a verdict. The instance stays for a look around.
   test [--long] [FILTER]
-                     Checks, ten seconds of each fuzz target, then all tests in release, AddressSanitizer and
-                     ThreadSanitizer builds, on servers of their own. FILTER is a suite (postgres_test) or a regular
-                     expression on test names. --long adds the system tests on instrumented services, and
-                     walks farther beside the model of the ledger (MODEL_WALKS, MODEL_SEED).
+                     Checks, all tests in release, AddressSanitizer and ThreadSanitizer builds, on servers of their own,
+                     and ten seconds of each fuzz target. One build is made while the tests of another run. FILTER is a
+                     suite (postgres_test) or a regular expression on test names. --long adds the system tests on
+                     instrumented services, and walks farther beside the model of the ledger (MODEL_WALKS, MODEL_SEED).
   fuzz [TARGET] [SECONDS]
                      Feeds the parsers of foreign bytes with whatever libFuzzer thinks of, a minute for each target.
   drill [--long] [NAME…]

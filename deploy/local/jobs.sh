@@ -17,16 +17,23 @@ end_jobs() {
 # Runs a long command with its output in a log, says now and then how far it has come, and returns its status.
 # step TITLE LOG COMMAND…
 step() {
-  local title=$1 log=$2 pid next=$((SECONDS + 15))
+  local title=$1 log=$2 pid
   shift 2
   say "$(elapsed) $title"
   background "$@" </dev/null >"$log" 2>&1
   pid=$!
-  while kill -0 "$pid" 2>/dev/null; do
+  follow "$log" kill -0 "$pid" 2>/dev/null
+  wait "$pid"
+}
+
+# follow LOG COMMAND…: says now and then how far the log has come, as long as the command succeeds.
+follow() {
+  local log=$1 next=$((SECONDS + 15))
+  shift
+  while "$@"; do
     sleep 0.2
     ((SECONDS < next)) && continue
     next=$((SECONDS + 15))
     say "$(elapsed)   $(tail -n 1 "$log" | tr -d '\r' | cut -c 1-100)"
   done
-  wait "$pid"
 }

@@ -202,8 +202,8 @@ TEST_CASE("a service whose loop hangs is alive no more, by name, until the loop 
     System system;
     TcpGate gate("127.0.0.1", system.database.port());
     const auto service =
-        system.start(program, {{"DATABASE_URL", gated(system, gate)}, {"STUCK_AFTER", "1s"}});
-    CHECK(support::http_get(service.ops_port(), "/livez").status == 200);
+        system.start(program, {{"DATABASE_URL", gated(system, gate)}, {"STUCK_AFTER", "2s"}});
+    CHECK(eventually([&] { return support::http_get(service.ops_port(), "/livez").status == 200; }));
     gate.stall();
     if (program == "worker-svc")
         system.broker.put(

@@ -27,7 +27,7 @@ struct HttpReply {
 class HttpClient {
 public:
     /// `from` is an address of this machine.
-    explicit HttpClient(int port, std::chrono::milliseconds timeout = std::chrono::seconds(10),
+    explicit HttpClient(int port, std::chrono::milliseconds timeout = std::chrono::seconds(30),
                         std::string from = "127.0.0.1");
     ~HttpClient();
     HttpClient(const HttpClient&) = delete;

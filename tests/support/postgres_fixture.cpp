@@ -25,8 +25,12 @@ std::string server_url() {
     return url;
 }
 
+// With deadlines for a machine that is busy with other tests and with compiling.
 postgres::Connection administrator(const std::string& server) {
-    return postgres::Connection({.url = server, .application_name = "tidings tests"});
+    return postgres::Connection({.url = server,
+                                 .application_name = "tidings tests",
+                                 .statement_timeout = std::chrono::seconds(60),
+                                 .query_deadline = std::chrono::seconds(61)});
 }
 
 /// Other migrations, another template.

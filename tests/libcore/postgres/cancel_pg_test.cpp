@@ -152,7 +152,7 @@ TEST_CASE("a cancel of many takes nothing that came into its state or its time a
           std::map<std::string, int>{{"RETRYING", 1}, {"SCHEDULED", 2}, {"SENT", 1}});
 }
 
-TEST_CASE("a cancel of many and a change of many do not wait for each other in a circle") {
+TEST_CASE("a cancel of many and a change of many do not wait for each other in a circle", "[threads]") {
     // The day that begins last has its nine o'clock before the other's.
     Waiting ledger(0);
     std::vector<domain::Uuid> users;

@@ -31,6 +31,13 @@ constexpr postgres::Statement count_status{"count_status",
 // Tens of thousands take longer than a statement may.
 constexpr int most_at_once = 5'000;
 
+/// For a machine that is busy with other tests and with compiling.
+postgres::ConnectionSettings patient(postgres::ConnectionSettings settings) {
+    settings.statement_timeout = std::chrono::seconds(60);
+    settings.query_deadline = std::chrono::seconds(61);
+    return settings;
+}
+
 LedgerRow decode(const postgres::Row& row) {
     return {.hint = {.message_id = row.get<domain::Uuid>(0),
                      .delivery_date = row.get<domain::Date>(1),
@@ -56,7 +63,7 @@ System::System(Provider kind, const Servers& servers)
     : database(servers.database.empty() ? TestDatabase() : TestDatabase(servers.database)),
       broker(servers.broker.empty() ? AmqpFixture() : AmqpFixture(servers.broker)),
       provider({.policy = {.idempotent = kind == Provider::idempotent}}),
-      sql(database.settings()) {
+      sql(patient(database.settings())) {
     set_clock("2027-03-10T08:00:00Z", 0);
 }
 
