@@ -133,11 +133,11 @@ void lose_confirms(std::chrono::seconds span) {
     const auto scheduler =
         system.start("scheduler-svc", {{"AMQP_URL", system.amqp_url_through(gate.port())}});
     const auto worker = system.start("worker-svc", patient);
+    const auto failures = metric(scheduler, dispatcher_failures);
     // More than it takes to connect and to ask for the depth, less than the batch.
     gate.stall_answers(8'000);
     system.set_clock(nine);
     const auto begin = std::chrono::steady_clock::now();
-    const auto failures = metric(scheduler, dispatcher_failures);
     REQUIRE(eventually([&] { return std::chrono::steady_clock::now() - begin > span; }, 2 * span));
     CHECK(metric(scheduler, dispatcher_failures) > failures);
     CHECK(metric(scheduler, "messages_dispatched_total") == 0);
