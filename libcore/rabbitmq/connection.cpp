@@ -5,10 +5,12 @@
 #include <amqp_tcp_socket.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <new>
 #include <utility>
 
@@ -187,12 +189,30 @@ std::size_t Connection::publish_together(const std::string& queue, std::span<con
         }
         frames.append(wire, bodies[count]);
     }
-    const auto sent = ::send(socket(), wire.data(), wire.size(), MSG_NOSIGNAL);
-    if (!std::cmp_equal(sent, wire.size())) {
-        fail("publishing", AMQP_STATUS_SOCKET_ERROR);
-    }
+    send_all(wire);
     KILLPOINT("dispatch.published_one");
     return count;
+}
+
+void Connection::send_all(std::string_view wire) {
+    for (;;) {
+        const auto sent = ::send(socket(), wire.data(), wire.size(), MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+            fail("publishing", AMQP_STATUS_SOCKET_ERROR);
+        }
+        wire.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(sent, 0)));
+        if (wire.empty()) {
+            return;
+        }
+        // Only where the kernel allows less of a buffer than was asked for.
+        const auto left = deadline_ - std::chrono::steady_clock::now();
+        pollfd writable{.fd = socket(), .events = POLLOUT, .revents = 0};
+        if (left <= 0ms ||
+            poll(&writable, 1,
+                 static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count())) == 0) {
+            fail("publishing", AMQP_STATUS_TIMEOUT);
+        }
+    }
 }
 
 std::size_t Connection::publish_each(const std::string& queue, std::span<const std::string> bodies) {

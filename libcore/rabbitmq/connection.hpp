@@ -72,6 +72,7 @@ private:
     /// With one system call, past rabbitmq-c: not possible where it encrypts.
     std::size_t publish_together(const std::string& queue, std::span<const std::string> bodies);
     std::size_t publish_each(const std::string& queue, std::span<const std::string> bodies);
+    void send_all(std::string_view wire);
 
     std::unique_ptr<amqp_connection_state_t_, Destroy> state_;
     const bool tls_;

@@ -171,6 +171,7 @@ std::optional<CircuitReport> Lanes::circuit(const std::optional<CircuitOrder>& o
 void Lanes::obey(const CircuitOrder& order) {
     const auto now = Clock::now();
     gate_.obey(order, now);
+    ports_.hungry();
     hold_ends_.cancel();
     if (!order.hold || draining_) return;
     hold_ends_.expires_at(now + order.length);
