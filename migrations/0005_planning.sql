@@ -117,7 +117,7 @@ BEGIN
             SELECT m.*
             FROM (
                 SELECT m.id, m.delivery_date
-                FROM unnest(ids) AS changed(id)
+                FROM (SELECT DISTINCT unnest(ids)) AS changed(id)
                 CROSS JOIN LATERAL (
                     SELECT id, delivery_date FROM message_logs
                     WHERE user_id = changed.id AND status IN ('SCHEDULED', 'QUEUED', 'RETRYING', 'CANCELLED')

@@ -11,15 +11,19 @@ constexpr Statement insert{"remember_intervention", R"sql(
     VALUES (gen_random_uuid(), $1, $2, $3, app_now(), $4, $5, $6, $7, $8, $9, $10, $11, $12)
     RETURNING id, shown_at)sql"};
 
+// Whether or not another show has cleared it away.
+#define IS_REMEMBERED " AND shown_at >= app_now() - interval '1 day' "
+
 #define INTERVENTION_COLUMNS \
     " reason, status, late, forced, per_minute, shown_at, shown, done, next_at, finished_at IS NOT NULL "
 
-constexpr Statement select_one{
-    "intervention", "SELECT" INTERVENTION_COLUMNS "FROM interventions WHERE id = $1 AND action = $2"};
+constexpr Statement select_one{"intervention",
+                               "SELECT" INTERVENTION_COLUMNS
+                               "FROM interventions WHERE id = $1 AND action = $2" IS_REMEMBERED};
 
 constexpr Statement lock_one{"take_intervention",
                              "SELECT" INTERVENTION_COLUMNS
-                             "FROM interventions WHERE id = $1 AND action = $2 FOR UPDATE"};
+                             "FROM interventions WHERE id = $1 AND action = $2" IS_REMEMBERED " FOR UPDATE"};
 
 constexpr Statement update{"note_intervention", R"sql(
     UPDATE interventions SET done = $2, next_at = $3,

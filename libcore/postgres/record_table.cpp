@@ -35,12 +35,15 @@ constexpr Statement record{"record_outcomes", R"sql(
           AND (m.status = 'SENDING' AND m.attempt = o.attempt
                OR o.status = 'SENT' AND m.attempt >= o.attempt AND o.attempt > coalesce(m.forced_attempt, 0)
                   AND m.status IN ('SCHEDULED', 'QUEUED', 'SENDING', 'RETRYING', 'UNKNOWN'))
-        RETURNING m.id, m.status, clock.now - greatest(m.scheduled_send_time, m.replayed_for) AS lateness
+        RETURNING m.id, m.status, clock.now - greatest(m.scheduled_send_time, m.replayed_for) AS lateness,
+                  m.rescues > 0 AS was_rescued
     ), attempts AS (
         INSERT INTO delivery_attempts (message_id, delivery_date, attempt, started_at, finished_at, outcome,
                                        http_status, error, in_doubt)
         SELECT id, delivery_date, attempt, started_at, finished_at, status, http_status, error, in_doubt
-        FROM outcome WHERE status <> 'CANCELLED' AND (status <> 'SENT' OR attempt > 1)
+        FROM outcome
+        WHERE status <> 'CANCELLED'
+          AND (status <> 'SENT' OR attempt > 1 OR id IN (SELECT id FROM changed WHERE was_rescued))
         -- What rescue thought of it.
         ON CONFLICT (message_id, attempt) DO UPDATE SET
             started_at = excluded.started_at, finished_at = excluded.finished_at, outcome = excluded.outcome,

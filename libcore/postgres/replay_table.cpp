@@ -50,7 +50,8 @@ namespace {
     "       error_message = CASE WHEN starts_with(m.error_message, 'cancelled by ') THEN NULL"           \
     "                            ELSE m.error_message END,"                                              \
     "       in_doubt = m.in_doubt OR r.status = 'SENT', updated_at = clock.now,"                         \
-    "       forced_attempt = CASE WHEN r.status = 'SENT' OR r.expired THEN m.attempt"                    \
+    "       forced_attempt = CASE WHEN r.status = 'SENT' OR r.expired OR m.in_doubt AND " forced         \
+    "                                 ::boolean THEN m.attempt"                                          \
     "                             ELSE m.forced_attempt END"                                             \
     "   FROM ready r, clock"                                                                             \
     "   WHERE m.id = r.id AND m.delivery_date = r.delivery_date AND m.status = r.status"                 \
