@@ -35,7 +35,7 @@ std::optional<TimelineEvent> without_record(int first, int last) {
                                     ? "Attempt " + std::to_string(first)
                                     : "Attempts " + std::to_string(first) + " to " + std::to_string(last);
     return TimelineEvent{std::nullopt, "not_recorded",
-                         numbers + " left no record: given back before the request, or the worker was lost."};
+                         numbers + " left no record: given back before the request."};
 }
 
 /// With the instant that it stands at in the order.

@@ -26,8 +26,7 @@ constexpr auto long_interruption = 2s;
 // than sending, and makes room for more: without a pause it would take them their work, and while no circuit
 // is closed the ledger would be written for nothing, by every worker. The pause doubles, until there was
 // nothing to give back for long.
-constexpr std::chrono::milliseconds first_give_back_pause = 1s;
-constexpr std::chrono::milliseconds longest_give_back_pause = 30s;
+constexpr std::chrono::milliseconds first_hold = 1s;
 
 prometheus::Counter& hints_counter(runtime::Registry& registry, const char* result) {
     return registry.counter("hints_total", "Queue messages by what became of them", {{"result", result}});
@@ -52,9 +51,10 @@ std::vector<Hint> newest_of_each(std::vector<Hint> hints, const std::function<vo
     return kept;
 }
 
-Claimer::Claimer(Parts parts, const postgres::Terms& terms)
+Claimer::Claimer(Parts parts, const postgres::Terms& terms, std::chrono::milliseconds longest_hold)
     : parts_(parts),
       terms_(terms),
+      longest_hold_(longest_hold),
       claimed_(hints_counter(parts.registry, "claimed")),
       nothing_(hints_counter(parts.registry, "nothing_to_claim")),
       outdated_(hints_counter(parts.registry, "outdated")),
@@ -72,10 +72,9 @@ std::chrono::milliseconds Claimer::run_once() {
         const auto held_for = std::chrono::ceil<std::chrono::milliseconds>(gives_back_at_ - now);
         if (held_for > 0ms) return std::min(closed, held_for);
         if (give_back_all(closed)) {
-            const bool anew = now - gives_back_at_ > longest_give_back_pause;
-            give_back_pause_ =
-                anew ? first_give_back_pause : std::min(2 * give_back_pause_, longest_give_back_pause);
-            gives_back_at_ = now + give_back_pause_;
+            const bool anew = now - gives_back_at_ > longest_hold_;
+            hold_ = std::min(anew ? first_hold : 2 * hold_, longest_hold_);
+            gives_back_at_ = now + hold_;
         }
         return std::min<std::chrono::milliseconds>(closed, idle_pause);
     }

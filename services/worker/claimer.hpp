@@ -32,7 +32,8 @@ public:
         runtime::Registry& registry;
     };
 
-    Claimer(Parts parts, const postgres::Terms& terms);
+    /// While the circuit is open, hints are given back at once, then after 1 s, 2 s, 4 s, … `longest_hold`.
+    Claimer(Parts parts, const postgres::Terms& terms, std::chrono::milliseconds longest_hold);
 
     std::chrono::milliseconds run_once();
 
@@ -53,8 +54,9 @@ private:
 
     Parts parts_;
     const postgres::Terms terms_;
+    const std::chrono::milliseconds longest_hold_;
     Clock::time_point gives_back_at_{};  ///< not before, what it holds while nothing may be sent
-    std::chrono::milliseconds give_back_pause_{};
+    std::chrono::milliseconds hold_{};
     prometheus::Counter& claimed_;
     prometheus::Counter& nothing_;
     prometheus::Counter& outdated_;

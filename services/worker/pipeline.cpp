@@ -35,7 +35,7 @@ Pipeline::Pipeline(const Settings& settings, ProviderRate* rate, postgres::Pool&
                       if (hints_.size() > 0) claiming_.wake();
                   }}),
       claimer_({pool, hints_, lanes_, recorder_, consumer_, loops.registry()},
-               {.lease = settings.lease, .key_life = settings.provider.key_life}),
+               {.lease = settings.lease, .key_life = settings.provider.key_life}, settings.longest_hold),
       lanes_watched_(loops, "lanes", [this] { return lanes_.busy_since(); }),
       consumer_watched_(loops, "consumer", [this] { return consumer_.busy_since(); }),
       recording_(

@@ -27,7 +27,8 @@ struct ProviderSettings {
     std::string token;    ///< empty: no Authorization header
     std::string ca_file;  ///< empty: the system's roots
     std::chrono::milliseconds timeout{10'000};
-    std::chrono::milliseconds key_life{};  ///< for how long it knows an idempotency key
+    std::chrono::milliseconds key_life =
+        std::chrono::hours(24);  ///< for how long it knows an idempotency key
 };
 
 struct RateSettings {
@@ -47,6 +48,7 @@ struct Settings {
     domain::InDoubt in_doubt = domain::InDoubt::resend;
     int lanes = 5;
     std::chrono::milliseconds lease{};
+    std::chrono::milliseconds longest_hold{30'000};  ///< of hints, while the circuit is open
     runtime::OpsServer::Settings ops;
     std::chrono::milliseconds shutdown_grace{};
     std::chrono::milliseconds stuck_after{};

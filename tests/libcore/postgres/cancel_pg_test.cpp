@@ -152,6 +152,15 @@ TEST_CASE("a cancel of many takes nothing that came into its state or its time a
           std::map<std::string, int>{{"RETRYING", 1}, {"SCHEDULED", 2}, {"SENT", 1}});
 }
 
+TEST_CASE("what was shown a day ago is forgotten, whether or not anybody shows more") {
+    Waiting ledger(3);
+    const auto shown = postgres::show_cancel(ledger.pool, {"ops", "wrong text"}, all);
+    REQUIRE(shown.ready == 3);
+    ledger.execute("UPDATE interventions SET shown_at = shown_at - interval '24 hours 1 second'");
+    CHECK_FALSE(postgres::cancel_shown(ledger.pool, shown.id, "ops"));
+    CHECK(ledger.count_by_status() == std::map<std::string, int>{{"SCHEDULED", 3}});
+}
+
 TEST_CASE("a cancel of many and a change of many do not wait for each other in a circle", "[threads]") {
     // The day that begins last has its nine o'clock before the other's.
     Waiting ledger(0);
@@ -169,10 +178,12 @@ TEST_CASE("a cancel of many and a change of many do not wait for each other in a
     // Holds the first row by (delivery_date, id): both must come to it before they have any other.
     first->execute("BEGIN; SELECT FROM message_logs ORDER BY delivery_date, id LIMIT 1 FOR UPDATE");
     auto cancelled = std::async(std::launch::async, [&] { return ledger.run(shown.id).done; });
-    CHECK(support::eventually([&] { return locks() >= 1; }));
+    auto changed = std::async(std::launch::async, [&] { postgres::replan(ledger.pool, users); });
+    CHECK(support::eventually([&] { return locks() >= 2; }));
     CHECK(ledger.value<int>("WITH free AS (SELECT FROM message_logs FOR UPDATE SKIP LOCKED) "
                             "SELECT count(*) FROM free") == 59);
     first->execute("ROLLBACK");
+    changed.get();
     CHECK(cancelled.get() == 60);
 }
 

@@ -65,6 +65,17 @@ TEST_CASE("the audit log tells what was removed and cannot be changed") {
     CHECK_THROWS_AS(ledger.execute("DELETE FROM audit_log"), postgres::DatabaseError);
 }
 
+TEST_CASE("a user who is named twice is replanned once") {
+    Ledger ledger(morning);
+    const auto user = ledger.add(Ledger::born(1990y / 2 / 27));
+    ledger.execute(
+        "SET session_replication_role = replica;"
+        "UPDATE users SET birthday_date = NULL, plan_version = plan_version + 1;"
+        "RESET session_replication_role");
+    CHECK(ledger.value<int>("SELECT removed FROM replan(ARRAY[$1, $1]::uuid[])", user) == 1);
+    CHECK(ledger.value<int>("SELECT count(*) FROM audit_log WHERE action = 'message removed'") == 1);
+}
+
 TEST_CASE("a move over the date line and back leaves one message at the instant of each place") {
     Ledger ledger(at(2027y / 2 / 26, 18h));
     const auto user = ledger.add(Ledger::born(1990y / 2 / 27, "Pacific/Kiritimati"));

@@ -160,6 +160,18 @@ TEST_CASE("what is forced is claimed however old its key is, until it is in doub
     CHECK(ledger.replay() == Refusal::key_expired);
 }
 
+TEST_CASE("what is forced is claimed though its key gets too old while it waits") {
+    GivenUp ledger("UNKNOWN");
+    ledger.execute(
+        "INSERT INTO delivery_attempts (message_id, delivery_date, attempt, started_at, finished_at, "
+        "outcome, in_doubt) "
+        "SELECT id, delivery_date, 1, clock_timestamp() - interval '1 hour', clock_timestamp(), 'UNKNOWN', "
+        "true FROM message_logs");
+    REQUIRE_FALSE(ledger.replay({.forced = true}));
+    ledger.execute("UPDATE delivery_attempts SET started_at = clock_timestamp() - interval '25 hours'");
+    CHECK(ledger.claim(ledger.dispatch()).claimed.size() == 1);
+}
+
 TEST_CASE("a delivered message is sent again only if forced, and never called failed then") {
     GivenUp ledger("SENT");
     CHECK(ledger.replay({.late = true}) == Refusal::already_sent);

@@ -108,6 +108,25 @@ TEST_CASE(
     CHECK(ledger.messages()[0].status == "UNKNOWN");
 }
 
+TEST_CASE("a first success that was waited for in vain replaces what was remembered of it") {
+    Published ledger;
+    const auto first = ledger.claim(ledger.hints).claimed.at(0);
+    ledger.end_leases();
+    ledger.age_batches("31 s");
+    ledger.rescue();
+    postgres::record_outcomes(ledger.pool,
+                              std::vector<postgres::Attempted>{{.message_id = first.message_id,
+                                                                .delivery_date = first.delivery_date,
+                                                                .attempt = 1,
+                                                                .outcome = {.ending = domain::Ending::sent},
+                                                                .http_status = 202,
+                                                                .body = {},
+                                                                .error = {}}});
+    CHECK(ledger.messages()[0].status == "SENT");
+    CHECK(ledger.value<std::string>("SELECT string_agg(concat_ws(' ', attempt, outcome, http_status), ', ') "
+                                    "FROM delivery_attempts") == "1 SENT 202");
+}
+
 TEST_CASE("parking leaves every lost lease to a person") {
     Published ledger;
     ledger.policy.in_doubt = domain::InDoubt::park;

@@ -2,6 +2,7 @@
 
 #include "services/worker/lanes.hpp"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <functional>
 #include <future>
@@ -32,6 +33,7 @@ struct Fixture {
     std::optional<Lanes> lanes;
     int jobs = 0;
     std::function<void()> on_finished = [] {};  ///< on the lanes' thread
+    std::atomic<int> hungry = 0;
 
     Fixture() {
         settings.provider.url = http::parse_url(provider.url()).value();
@@ -50,7 +52,7 @@ struct Fixture {
                                            }
                                            on_finished();
                                        },
-                                   .hungry = [] {}});
+                                   .hungry = [this] { ++hungry; }});
     }
 
     void add(int count, std::chrono::milliseconds lease_left = 60s) {
@@ -164,7 +166,9 @@ TEST_CASE_METHOD(Fixture, "an operator closes an open circuit and opens a closed
     REQUIRE(eventually([&] { return count() == 45; }));
     CHECK(given_back() == 20);
     // Left to itself, it asks with one request, then with more.
+    const int asked = hungry;
     lanes->circuit(worker::CircuitOrder{});
+    CHECK(hungry > asked);
     add(20);
     REQUIRE(eventually([&] { return count() == 65; }));
     CHECK(given_back() == 20);

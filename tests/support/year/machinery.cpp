@@ -175,6 +175,8 @@ worker::Settings Machinery::worker_settings() const {
     settings.provider.timeout = fault_ == Fault::provider_slow ? impatience : provider_timeout;
     settings.lanes = lanes;
     settings.lease = 2 * settings.provider.timeout + 1s;
+    // The simulation waits for what the worker holds.
+    settings.longest_hold = 50ms;
     return settings;
 }
 
@@ -241,7 +243,8 @@ std::optional<Instant> Machinery::next_due() {
 /// against it in the end.
 double Machinery::unsettled() {
     double settled = 0;
-    for (const char* result : {"nothing_to_claim", "outdated", "missed", "unrenderable", "given_back"})
+    for (const char* result :
+         {"nothing_to_claim", "outdated", "missed", "key_expired", "unrenderable", "given_back"})
         settled += registry_.counter("hints_total", "", {{"result", result}}).Value();
     for (const char* outcome : {"SENT", "RETRYING", "FAILED", "UNKNOWN", "SUPERSEDED", "GIVEN_BACK"})
         settled += registry_.counter("deliveries_total", "", {{"outcome", outcome}}).Value();
