@@ -147,9 +147,10 @@ void lose_confirms(std::chrono::seconds span) {
     REQUIRE(system.sent(500));
     CHECK(system.requests().size() == 500);
     CHECK(faults.verdict().holds());
-    // Each failed round has left at most one copy of the batch.
+    // Each failed round has left at most one copy of the batch, and on a slow machine a rescue some.
     CHECK(eventually([&] { return metric(worker, nothing_to_claim) > 0; }));
-    CHECK(metric(worker, nothing_to_claim) <= 500 * (metric(scheduler, dispatcher_failures) - failures));
+    CHECK(metric(worker, nothing_to_claim) <=
+          500 * (metric(scheduler, dispatcher_failures) - failures) + metric(scheduler, hints_lost));
 }
 
 }  // namespace
