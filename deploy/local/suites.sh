@@ -5,25 +5,25 @@
 # build    suite          at a time  when
 suites() {
   grep -v '^ *#' <<'END'
-  release  system_test    4          always
-  release  drill_test     4          always
-  asan     api_test       4          always
-  asan     domain_test    4          always
-  asan     json_test      4          always
-  asan     oracle_test    4          always
-  asan     demo_test      4          always
-  asan     http_test      4          always
-  asan     postgres_test  4          always
-  asan     rabbitmq_test  4          always
-  asan     redis_test     4          always
-  asan     worker_test    4          always
-  asan     runtime_test   4          always
+  release  system_test    3          always
+  release  drill_test     3          always
+  asan     api_test       3          always
+  asan     domain_test    3          always
+  asan     json_test      3          always
+  asan     oracle_test    3          always
+  asan     demo_test      3          always
+  asan     http_test      3          always
+  asan     postgres_test  3          always
+  asan     rabbitmq_test  3          always
+  asan     redis_test     3          always
+  asan     worker_test    3          always
+  asan     runtime_test   3          always
   asan     system_test    1          long
-  tsan     api_test       4          always
-  tsan     http_test      4          always
-  tsan     postgres_test  4          always
-  tsan     rabbitmq_test  4          always
-  tsan     redis_test     4          always
-  tsan     worker_test    4          always
+  tsan     api_test       3          always
+  tsan     http_test      3          always
+  tsan     postgres_test  3          always
+  tsan     rabbitmq_test  3          always
+  tsan     redis_test     3          always
+  tsan     worker_test    3          always
 END
 }
