@@ -137,6 +137,7 @@ void Publisher::tell_connected() {
 void Publisher::publish_all(std::span<const std::string> bodies, Deadline deadline) {
     const auto queue = settings_.topology.deliveries();
     Outstanding outstanding(published_ + 1, bodies.size());
+    connection_->answer_by(deadline);
     for (auto rest = bodies; outstanding.size() > 0;) {
         const short ready = wait(*connection_, rest.empty() ? POLLIN : POLLIN | POLLOUT, deadline);
         if (ready == 0) {
