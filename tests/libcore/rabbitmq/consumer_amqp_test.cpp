@@ -137,13 +137,15 @@ TEST_CASE_METHOD(Fixture, "a lost connection brings unacked messages again and o
 }
 
 TEST_CASE_METHOD(Fixture, "a consumer outlives its queue") {
+    publish(1);
     RunningConsumer consumer(settings(), RunningConsumer::Mode::ack);
-    REQUIRE(eventually([&] { return publisher.depth(5s).consumers == 1; }));
-    remove(deliveries);
-    REQUIRE(eventually([&] { return consumer.connects() == 2; }));
-    CHECK_THAT(consumer.last_reason(), Catch::Contains("cancelled the consumer"));
-    put(deliveries, "after");
     REQUIRE(eventually([&] { return consumer.count() == 1; }));
+    remove(deliveries);
+    // More than once when it comes back while the broker still clears the old queue away: 541 INTERNAL_ERROR.
+    REQUIRE(eventually([&] { return consumer.connects() >= 2; }));
+    CHECK_THAT(consumer.first_reason(), Catch::Contains("cancelled the consumer"));
+    put(deliveries, "after");
+    REQUIRE(eventually([&] { return consumer.count() == 2; }));
 }
 
 TEST_CASE_METHOD(Fixture, "a channel that the broker closes is replaced and its messages come again") {
@@ -154,7 +156,7 @@ TEST_CASE_METHOD(Fixture, "a channel that the broker closes is replaced and its 
         rabbitmq::channel_close(406, "PRECONDITION_FAILED - delivery acknowledgement timed out"));
     REQUIRE(eventually([&] { return consumer.count() == 2; }));
     CHECK(consumer.received()[1].redelivered);
-    CHECK_THAT(consumer.last_reason(), Catch::Contains("acknowledgement timed out"));
+    CHECK_THAT(consumer.first_reason(), Catch::Contains("acknowledgement timed out"));
 }
 
 TEST_CASE_METHOD(Fixture, "a consumer that starts before its broker connects when it comes") {

@@ -50,9 +50,10 @@ public:
 
     int connects() const { return connects_; }
 
-    std::string last_reason() const {
+    /// Why its first connection ended.
+    std::string first_reason() const {
         const std::lock_guard lock(mutex_);
-        return last_reason_;
+        return first_reason_;
     }
 
 private:
@@ -60,14 +61,14 @@ private:
         settings.observe = [this](const ConnectionChange& change) {
             const std::lock_guard lock(mutex_);
             connects_ += change.connected ? 1 : 0;
-            last_reason_ = change.connected ? last_reason_ : change.reason;
+            if (first_reason_.empty()) first_reason_ = change.reason;
         };
         return settings;
     }
 
     mutable std::mutex mutex_;
     std::vector<Received> received_;
-    std::string last_reason_;
+    std::string first_reason_;
     std::atomic<int> connects_ = 0;
     Consumer consumer_;
     std::thread thread_;
