@@ -8,18 +8,27 @@ namespace postgres {
 
 namespace {
 
+// `largest_dispatch` stands there as a number: with a parameter alone every batch was planned anew, as no
+// plan made for any limit looked as cheap. Locks are taken for as many rows as `$1` lets be read. A batch's
+// traces are one random number and those that follow it.
 constexpr Statement take_due{"take_due", R"sql(
-    WITH clock AS MATERIALIZED (SELECT app_now() AS now, deliveries_paused() AS paused),
-    picked AS MATERIALIZED (
-        SELECT m.id, m.delivery_date, m.message_type, m.type_version, m.in_doubt,
-               greatest(m.scheduled_send_time, m.replayed_for) AS late_from
-        FROM message_logs m
-        WHERE m.due_at <= (SELECT now FROM clock WHERE NOT paused) AND m.status IN ('SCHEDULED', 'RETRYING')
-        ORDER BY m.due_at
+    WITH clock AS MATERIALIZED (
+        SELECT app_now() AS now, deliveries_paused() AS paused,
+               left(replace(gen_random_uuid()::text, '-', ''), 24) AS first_digits
+    ), picked AS MATERIALIZED (
+        SELECT * FROM (
+            SELECT m.id, m.delivery_date, m.message_type, m.type_version, m.in_doubt,
+                   greatest(m.scheduled_send_time, m.replayed_for) AS late_from
+            FROM message_logs m
+            WHERE m.due_at <= (SELECT now FROM clock WHERE NOT paused) AND m.status IN ('SCHEDULED', 'RETRYING')
+            ORDER BY m.due_at
+            LIMIT 500
+            FOR UPDATE SKIP LOCKED
+        ) AS first
         LIMIT $1
-        FOR UPDATE SKIP LOCKED
     ), judged AS (
         SELECT p.id, p.delivery_date, clock.now,
+               clock.first_digits || lpad(to_hex(row_number() OVER ()), 8, '0') AS trace,
                CASE WHEN t.version = p.type_version THEN t.paused_until ELSE clock.now + $2::interval END AS wait_until,
                CASE
                    WHEN t.version IS DISTINCT FROM p.type_version THEN 'outdated'
@@ -36,7 +45,7 @@ constexpr Statement take_due{"take_due", R"sql(
             status = CASE WHEN j.verdict IN ('outdated', 'postponed') THEN m.status ELSE j.verdict END,
             due_at = CASE WHEN j.verdict IN ('outdated', 'postponed') THEN j.wait_until END,
             attention_at = CASE WHEN j.verdict IN ('MISSED', 'UNKNOWN') THEN j.now END,
-            trace = coalesce(m.trace, replace(gen_random_uuid()::text, '-', '')),
+            trace = coalesce(m.trace, j.trace),
             updated_at = j.now
         FROM judged j
         WHERE m.id = j.id AND m.delivery_date = j.delivery_date

@@ -27,10 +27,13 @@ struct DispatchReport {
     int total() const { return queued + postponed + missed + unknown + static_cast<int>(outdated.size()); }
 };
 
-/// Takes up to `limit` due rows, the longest due first, past those that another dispatcher holds. What
-/// `publish` throws rolls everything back and comes out; so QUEUED means that the broker has confirmed it. A
-/// process that dies before the commit leaves the rows as they were: published again, and the first copy
-/// claims nothing. Nothing is taken while deliveries are paused.
+/// Larger batches gain nothing in PostgreSQL, and hold their rows locked for longer.
+constexpr int largest_dispatch = 500;
+
+/// Takes up to `limit` due rows, `largest_dispatch` at most, the longest due first, past those that another
+/// dispatcher holds. What `publish` throws rolls everything back and comes out; so QUEUED means that the
+/// broker has confirmed it. A process that dies before the commit leaves the rows as they were: published
+/// again, and the first copy claims nothing. Nothing is taken while deliveries are paused.
 DispatchReport dispatch(Pool& pool, int limit, const Publish& publish);
 
 /// How long until the next message is due, by real time and if that is less than an hour; zero when one is,
