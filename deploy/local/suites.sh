@@ -16,6 +16,7 @@ suites() {
   asan     postgres_test  3          always
   asan     rabbitmq_test  3          always
   asan     redis_test     3          always
+  asan     scheduler_test 3          always
   asan     worker_test    3          always
   asan     runtime_test   3          always
   asan     system_test    1          long

@@ -16,8 +16,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// Larger batches gain nothing in PostgreSQL, and hold their rows locked for longer.
-constexpr int batch_size = 500;
 constexpr auto confirm_timeout = 2s;
 // What becomes due meanwhile goes out together: a transaction each would cost more than the lateness is
 // worth.
@@ -26,14 +24,32 @@ constexpr auto gathering_pause = 50ms;
 constexpr auto longest_pause = 500ms;
 constexpr auto look_every = 500ms;
 
+// The state of the broker is told by the first publisher alone: this one has no connection before it is
+// needed.
+rabbitmq::Settings untold(rabbitmq::Settings settings) {
+    settings.observe = {};
+    return settings;
+}
+
+void publish(rabbitmq::Publisher& publisher, std::span<const domain::Delivery> deliveries) {
+    KILLPOINT("dispatch.picked");
+    std::vector<std::string> bodies;
+    bodies.reserve(deliveries.size());
+    for (const domain::Delivery& delivery : deliveries) bodies.push_back(json::encode(delivery));
+    publisher.publish(bodies, confirm_timeout);
+    KILLPOINT("dispatch.confirmed");
+}
+
 }  // namespace
 
 Dispatcher::Dispatcher(postgres::Pool& pool, runtime::Registry& registry, const rabbitmq::Settings& broker,
                        int high_water)
     : pool_(pool),
       publisher_(broker),
+      second_publisher_(untold(broker)),
       high_water_(high_water),
-      least_batch_(std::clamp(high_water / 10, 1, batch_size)),
+      least_batch_(std::clamp(high_water / 10, 1, postgres::largest_dispatch)),
+      room_(high_water),
       queued_(registry.counter("messages_dispatched_total", "Messages whose hint the broker has confirmed")),
       postponed_(registry.counter("messages_postponed_total", "Due messages moved to the end of a pause")),
       missed_(registry.counter("messages_missed_total", "Messages later than their type allows")),
@@ -45,9 +61,8 @@ Dispatcher::Dispatcher(postgres::Pool& pool, runtime::Registry& registry, const 
       consumers_gauge_(registry.gauge("queue_consumers", "Workers that consume the deliveries queue")) {}
 
 std::chrono::milliseconds Dispatcher::run_once() {
-    const int limit = std::min(batch_size, room());
-    if (limit < least_batch_) return gathering_pause;
-    if (!behind_) {
+    look_at_queue();
+    if (!behind_ && room_.left() >= least_batch_) {
         const auto wait = postgres::time_to_next_due(pool_);
         if (!wait || *wait > 0us) {
             publisher_.keep_alive();
@@ -55,10 +70,42 @@ std::chrono::milliseconds Dispatcher::run_once() {
                 std::min<std::chrono::microseconds>(wait.value_or(longest_pause), longest_pause));
         }
     }
+    const Batch batch = dispatch(publisher_);
+    if (batch != Batch::no_room) behind_ = batch == Batch::full;
+    return batch == Batch::full ? 0ms : gathering_pause;
+}
+
+std::chrono::milliseconds Dispatcher::help_once() {
+    if (behind_ && dispatch(second_publisher_) == Batch::full) return 0ms;
+    second_publisher_.keep_alive();
+    return longest_pause;
+}
+
+bool Dispatcher::queue_is_shallow() const {
+    const int depth = depth_;
+    return publisher_.connected() && depth >= 0 && depth < high_water_ / 2;
+}
+
+void Dispatcher::look_at_queue() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - looked_at_ < (room_.left() >= least_batch_ ? look_every : gathering_pause)) return;
+    depth_ = -1;
+    const auto depth = publisher_.depth(confirm_timeout);
+    looked_at_ = now;
+    depth_ = static_cast<int>(depth.ready);
+    depth_gauge_.Set(depth.ready);
+    consumers_gauge_.Set(depth.consumers);
+    room_.found(depth_);
+}
+
+Dispatcher::Batch Dispatcher::dispatch(rabbitmq::Publisher& publisher) {
+    auto share = room_.take(postgres::largest_dispatch, least_batch_);
+    if (share.size() == 0) return Batch::no_room;
     const auto report = postgres::dispatch(
-        pool_, limit, [this](std::span<const domain::Delivery> deliveries) { publish(deliveries); });
+        pool_, share.size(),
+        [&](std::span<const domain::Delivery> deliveries) { publish(publisher, deliveries); });
     if (report.total() > 0) KILLPOINT("dispatch.committed");
-    room_ -= report.queued;
+    share.use(report.queued);
     queued_.Increment(report.queued);
     postponed_.Increment(report.postponed);
     missed_.Increment(report.missed);
@@ -72,35 +119,8 @@ std::chrono::milliseconds Dispatcher::run_once() {
         const std::set<domain::Uuid> users(report.outdated.begin(), report.outdated.end());
         postgres::replan(pool_, std::vector(users.begin(), users.end()));
     }
-    behind_ = report.total() >= limit || !report.outdated.empty();
-    return behind_ ? 0ms : gathering_pause;
-}
-
-bool Dispatcher::queue_is_shallow() const {
-    const int depth = depth_;
-    return publisher_.connected() && depth >= 0 && depth < high_water_ / 2;
-}
-
-int Dispatcher::room() {
-    const auto now = std::chrono::steady_clock::now();
-    if (now - looked_at_ < look_every && (room_ > 0 || now - looked_at_ < gathering_pause)) return room_;
-    depth_ = -1;
-    const auto depth = publisher_.depth(confirm_timeout);
-    looked_at_ = now;
-    depth_ = static_cast<int>(depth.ready);
-    depth_gauge_.Set(depth.ready);
-    consumers_gauge_.Set(depth.consumers);
-    room_ = high_water_ - depth_;
-    return room_;
-}
-
-void Dispatcher::publish(std::span<const domain::Delivery> deliveries) {
-    KILLPOINT("dispatch.picked");
-    std::vector<std::string> bodies;
-    bodies.reserve(deliveries.size());
-    for (const domain::Delivery& delivery : deliveries) bodies.push_back(json::encode(delivery));
-    publisher_.publish(bodies, confirm_timeout);
-    KILLPOINT("dispatch.confirmed");
+    const bool full = report.total() >= share.size() || !report.outdated.empty();
+    return full ? Batch::full : Batch::partial;
 }
 
 }  // namespace scheduler

@@ -63,7 +63,12 @@ int serve(scheduler::Settings settings) {
     runtime::Periodic housekeeping("housekeeper", loops, [&] { return housekeeper.run_once(); });
     runtime::Periodic planning("planner", loops, [&] { return planner.run_once(); });
     runtime::Periodic replanning("replanner", loops, [&] { return replanner.run_once(); });
-    runtime::Periodic dispatching("dispatcher", loops, [&] { return dispatcher.run_once(); });
+    runtime::Periodic helping("second_dispatcher", loops, [&] { return dispatcher.help_once(); });
+    runtime::Periodic dispatching("dispatcher", loops, [&] {
+        const auto wait = dispatcher.run_once();
+        if (dispatcher.behind()) helping.wake();
+        return wait;
+    });
     runtime::Periodic rescuing("rescuer", loops, [&] { return rescuer.run_once(); });
     runtime::Periodic zones("zone_keeper", loops, [&] { return zone_keeper.run_once(); });
     const service::PauseWatch pause_watch(pool, pause, loops, {}, [&] {

@@ -1,0 +1,46 @@
+// How many more hints the deliveries queue may take, shared by those who fill it at the same time.
+// Thread-safe.
+#pragma once
+
+#include <mutex>
+
+namespace scheduler {
+
+class QueueRoom {
+public:
+    /// A part of the room that nobody else fills; what was not used of it is free again at the end.
+    class Share {
+    public:
+        Share(const Share&) = delete;
+        Share& operator=(const Share&) = delete;
+        ~Share();
+
+        int size() const { return size_; }
+        void use(int hints) { unused_ -= hints; }
+
+    private:
+        friend QueueRoom;
+        Share(QueueRoom& room, int size) : room_(room), size_(size), unused_(size) {}
+
+        QueueRoom& room_;
+        const int size_;
+        int unused_;
+    };
+
+    /// Nothing is taken before the first look.
+    explicit QueueRoom(int high_water) : high_water_(high_water) {}
+
+    /// The queue was found to hold so many. Shares that are out count as if nothing of them had arrived.
+    void found(int hints);
+    int left() const;
+    /// At most so many; none, which is zero, when less than `least` are left.
+    Share take(int most, int least);
+
+private:
+    const int high_water_;
+    mutable std::mutex mutex_;
+    int left_ = 0;
+    int out_ = 0;  ///< the sizes of all shares
+};
+
+}  // namespace scheduler
