@@ -395,32 +395,31 @@ BEGIN
     suspect := CASE WHEN suspect_all THEN '-infinity' ELSE civil.instant - plan_reach() END;
 
     WITH chosen AS MATERIALIZED (
-        SELECT o.user_id, o.plan_version, o.plan_changed_at
-        FROM occasions o
-        WHERE o.message_type = t.name AND o.timezone = run.timezone AND month_day(o.date) = run.kept AND o.reachable
-          AND has_begun(o.date, o.one_off, run.delivery_date) AND o.user_id > run.after
-        ORDER BY o.user_id
-        LIMIT size
-    ), wanted AS MATERIALIZED (
-        SELECT DISTINCT ON (c.user_id) c.user_id, c.plan_version, at.instant, c.plan_changed_at >= suspect AS suspected,
+        SELECT c.user_id, c.plan_version, at.instant, at.instant >= greatest(c.plan_changed_at, known) AS wanted,
+               c.plan_changed_at >= suspect AS suspected,
                (first_digits || lpad(to_hex(row_number() OVER ()), 6, '0'))::uuid AS id
-        FROM chosen c
+        FROM (
+            SELECT DISTINCT ON (o.user_id) o.user_id, o.plan_version, o.plan_changed_at
+            FROM occasions o
+            WHERE o.message_type = t.name AND o.timezone = run.timezone AND month_day(o.date) = run.kept AND o.reachable
+              AND has_begun(o.date, o.one_off, run.delivery_date) AND o.user_id > run.after
+            ORDER BY o.user_id
+            LIMIT size
+        ) AS c
         CROSS JOIN LATERAL (SELECT civil.instant + spread_offset(c.user_id, t.spread) AS instant) AS at
-        WHERE at.instant >= greatest(c.plan_changed_at, known)
-        ORDER BY c.user_id
     ), inserted AS (
         INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, type_version, timezone,
                                   civil_rule, scheduled_send_time, due_at, created_at, updated_at)
         SELECT id, user_id, t.name, run.delivery_date, plan_version, t.version, run.timezone,
                rules, instant, instant, now, now
-        FROM wanted WHERE NOT suspected
+        FROM chosen WHERE wanted AND NOT suspected
         RETURNING 1
     ), inserted_if_missing AS (
         INSERT INTO message_logs (id, user_id, message_type, delivery_date, plan_version, type_version, timezone,
                                   civil_rule, scheduled_send_time, due_at, created_at, updated_at)
         SELECT id, user_id, t.name, run.delivery_date, plan_version, t.version, run.timezone,
                rules, instant, instant, now, now
-        FROM wanted WHERE suspected
+        FROM chosen WHERE wanted AND suspected
         ON CONFLICT DO NOTHING
         RETURNING 1
     )

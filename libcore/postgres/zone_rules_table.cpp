@@ -21,7 +21,8 @@ constexpr Statement unknown{"unknown_zones", R"sql(
     ORDER BY 1)sql"};
 
 constexpr Statement count_users{"users_of_zones", R"sql(
-    SELECT count(DISTINCT user_id) FROM occasions WHERE timezone = ANY ($1::text[]) AND reachable)sql"};
+    SELECT count(DISTINCT user_id) FROM occasions
+    WHERE timezone = ANY ($1::text[]) AND date IS NOT NULL AND reachable)sql"};
 
 constexpr Statement new_generation{"new_zone_generation", "SELECT new_zone_generation($1::interval)"};
 

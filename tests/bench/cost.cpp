@@ -1,6 +1,7 @@
 #include "tests/bench/cost.hpp"
 
 #include <sstream>
+#include <utility>
 
 #include "tests/bench/machine.hpp"
 #include "tests/bench/postgres_server.hpp"
@@ -18,10 +19,24 @@ constexpr postgres::Statement count_commits{"count_commits", R"(
 }  // namespace
 
 Cost::Cost(postgres::Connection& connection, Processes processes, Services services)
-    : connection_(connection),
-      processes_(std::move(processes)),
-      services_(std::move(services)),
-      before_(so_far()) {}
+    : connection_(connection), processes_(std::move(processes)), services_(std::move(services)) {
+    resume();
+}
+
+void Cost::pause() {
+    if (!std::exchange(paused_, true)) add(counted_, so_far(), 1);
+}
+
+void Cost::resume() {
+    if (std::exchange(paused_, false)) add(counted_, so_far(), -1);
+}
+
+void Cost::add(Spent& sum, const Spent& part, int sign) {
+    sum.wal_bytes += sign * part.wal_bytes;
+    sum.commits += sign * part.commits;
+    for (const auto& [name, time] : part.microseconds) sum.microseconds[name] += sign * time;
+    for (const auto& [name, count] : part.statements) sum.statements[name] += sign * count;
+}
 
 Cost::Spent Cost::so_far() {
     Spent spent;
@@ -38,18 +53,16 @@ Cost::Spent Cost::so_far() {
 }
 
 void Cost::report(Report& report, const std::string& prefix, double count, const std::string& unit) {
-    const auto spent = so_far();
-    for (const auto& [name, time] : spent.microseconds)
-        report.add(prefix + "cpu_" + name, (time - before_.microseconds.at(name)) / count, "us/" + unit);
-    report.add(prefix + "wal_bytes_per_" + unit,
-               static_cast<double>(spent.wal_bytes - before_.wal_bytes) / count, "B");
+    pause();
+    for (const auto& [name, time] : counted_.microseconds)
+        report.add(prefix + "cpu_" + name, time / count, "us/" + unit);
+    report.add(prefix + "wal_bytes_per_" + unit, static_cast<double>(counted_.wal_bytes) / count, "B");
     if (services_.empty()) return;
-    const double commits = (spent.commits - before_.commits) / count;
+    const double commits = counted_.commits / count;
     double round_trips = commits;
-    for (const auto& [name, total] : spent.statements) {
-        const double statements = (total - before_.statements.at(name)) / count;
-        report.add(prefix + "statements_" + name, statements, "1/" + unit);
-        round_trips += statements;
+    for (const auto& [name, total] : counted_.statements) {
+        report.add(prefix + "statements_" + name, total / count, "1/" + unit);
+        round_trips += total / count;
     }
     report.add(prefix + "commits", commits, "1/" + unit);
     report.add(prefix + "round_trips_postgres", round_trips, "1/" + unit);

@@ -13,13 +13,17 @@
 
 namespace bench {
 
-/// Counts from its construction on. Services and connection outlive it.
+/// Counts from its construction on, except what comes between `pause` and `resume`. Services and connection
+/// outlive it.
 class Cost {
 public:
     using Processes = std::map<std::string, pid_t>;
     using Services = std::map<std::string, const support::Service*>;
 
     Cost(postgres::Connection& connection, Processes processes, Services services = {});
+
+    void pause();
+    void resume();
 
     /// Adds, for each of `count` units: `cpu_NAME` of each process, `wal_bytes`, and if there are services
     /// `statements_NAME`, `commits` and `round_trips_postgres`. `prefix` comes before each name.
@@ -37,11 +41,13 @@ private:
         std::map<std::string, double> statements;
     };
     Spent so_far();
+    static void add(Spent& sum, const Spent& part, int sign);
 
     postgres::Connection& connection_;
     const Processes processes_;
     const Services services_;
-    const Spent before_;
+    Spent counted_;  ///< without what was spent since the last resume
+    bool paused_ = true;
 };
 
 /// The sum of all values of a metric that the service shows, whatever their labels.
