@@ -8,7 +8,8 @@ namespace postgres {
 
 namespace {
 
-// `largest_dispatch` stands there as a number: with a parameter alone every batch was planned anew, as no
+static_assert(largest_dispatch == 500);
+// It stands there as a number: with a parameter alone every batch was planned anew, as no
 // plan made for any limit looked as cheap. Locks are taken for as many rows as `$1` lets be read. A batch's
 // traces are one random number and those that follow it.
 constexpr Statement take_due{"take_due", R"sql(

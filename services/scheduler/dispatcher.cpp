@@ -23,6 +23,8 @@ constexpr auto gathering_pause = 50ms;
 // What was not planned yet, or was due later, may be due at once now: nobody tells this dispatcher.
 constexpr auto longest_pause = 500ms;
 constexpr auto look_every = 500ms;
+// Of the second pass, which is woken.
+constexpr auto longest_nap = 5s;
 
 // The state of the broker is told by the first publisher alone: this one has no connection before it is
 // needed.
@@ -60,7 +62,25 @@ Dispatcher::Dispatcher(postgres::Pool& pool, runtime::Registry& registry, const 
       depth_gauge_(registry.gauge("queue_depth", "Hints in the deliveries queue that no worker holds")),
       consumers_gauge_(registry.gauge("queue_consumers", "Workers that consume the deliveries queue")) {}
 
+template <class Pass>
+std::chrono::milliseconds Dispatcher::alone_after_failure(Pass pass) {
+    try {
+        return pass();
+    } catch (...) {
+        behind_ = false;
+        throw;
+    }
+}
+
 std::chrono::milliseconds Dispatcher::run_once() {
+    return alone_after_failure([this] { return lead(); });
+}
+
+std::chrono::milliseconds Dispatcher::help_once() {
+    return alone_after_failure([this] { return help(); });
+}
+
+std::chrono::milliseconds Dispatcher::lead() {
     look_at_queue();
     if (!behind_ && room_.left() >= least_batch_) {
         const auto wait = postgres::time_to_next_due(pool_);
@@ -75,10 +95,12 @@ std::chrono::milliseconds Dispatcher::run_once() {
     return batch == Batch::full ? 0ms : gathering_pause;
 }
 
-std::chrono::milliseconds Dispatcher::help_once() {
-    if (behind_ && dispatch(second_publisher_) == Batch::full) return 0ms;
+std::chrono::milliseconds Dispatcher::help() {
     second_publisher_.keep_alive();
-    return longest_pause;
+    if (!behind_) return longest_nap;
+    // Connects now rather than with rows locked.
+    if (!second_publisher_.connected()) second_publisher_.depth(confirm_timeout);
+    return dispatch(second_publisher_) == Batch::full ? 0ms : longest_nap;
 }
 
 bool Dispatcher::queue_is_shallow() const {
@@ -90,12 +112,13 @@ void Dispatcher::look_at_queue() {
     const auto now = std::chrono::steady_clock::now();
     if (now - looked_at_ < (room_.left() >= least_batch_ ? look_every : gathering_pause)) return;
     depth_ = -1;
+    const auto used_before = room_.used();
     const auto depth = publisher_.depth(confirm_timeout);
     looked_at_ = now;
     depth_ = static_cast<int>(depth.ready);
     depth_gauge_.Set(depth.ready);
     consumers_gauge_.Set(depth.consumers);
-    room_.found(depth_);
+    room_.found(depth_, used_before);
 }
 
 Dispatcher::Batch Dispatcher::dispatch(rabbitmq::Publisher& publisher) {

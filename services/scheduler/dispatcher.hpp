@@ -22,7 +22,8 @@ public:
     /// Publishes one batch of what is due, or looks when something will be; returns zero as long as there may
     /// be more.
     std::chrono::milliseconds run_once();
-    /// The second pass: publishes one batch if the first one is behind. Wake it when that is so.
+    /// The second pass: publishes one batch if the first one is behind, and nothing has failed since. Wake it
+    /// when that is so.
     std::chrono::milliseconds help_once();
     /// There was more due than the last batch took. Any thread.
     bool behind() const { return behind_; }
@@ -34,6 +35,11 @@ public:
 private:
     enum class Batch { no_room, partial, full };
 
+    std::chrono::milliseconds lead();
+    std::chrono::milliseconds help();
+    /// What fails keeps the second pass from failing, too, with rows locked and a connection taken.
+    template <class Pass>
+    std::chrono::milliseconds alone_after_failure(Pass pass);
     /// Looks how deep the queue is when that may have changed.
     void look_at_queue();
     Batch dispatch(rabbitmq::Publisher& publisher);

@@ -79,6 +79,7 @@ int serve(scheduler::Settings settings) {
     runtime::log::info("planning, dispatching, rescuing");
 
     stop.wait();
+    helping.stop();
     return runtime::exit_ok;
 }
 

@@ -8,11 +8,17 @@ QueueRoom::Share::~Share() {
     const std::lock_guard lock(room_.mutex_);
     room_.left_ += unused_;
     room_.out_ -= size_;
+    room_.used_ += size_ - unused_;
 }
 
-void QueueRoom::found(int hints) {
+void QueueRoom::found(int hints, std::int64_t used_before) {
     const std::lock_guard lock(mutex_);
-    left_ = high_water_ - hints - out_;
+    left_ = high_water_ - hints - out_ - static_cast<int>(used_ - used_before);
+}
+
+std::int64_t QueueRoom::used() const {
+    const std::lock_guard lock(mutex_);
+    return used_;
 }
 
 int QueueRoom::left() const {

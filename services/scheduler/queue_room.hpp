@@ -2,6 +2,7 @@
 // Thread-safe.
 #pragma once
 
+#include <cstdint>
 #include <mutex>
 
 namespace scheduler {
@@ -30,8 +31,11 @@ public:
     /// Nothing is taken before the first look.
     explicit QueueRoom(int high_water) : high_water_(high_water) {}
 
-    /// The queue was found to hold so many. Shares that are out count as if nothing of them had arrived.
-    void found(int hints);
+    /// The queue was found to hold so many, asked when `used()` was this. What has been used since, and all
+    /// of the shares that are out, counts as if the answer had missed it.
+    void found(int hints, std::int64_t used_before);
+    /// Hints of all shares that have ended.
+    std::int64_t used() const;
     int left() const;
     /// At most so many; none, which is zero, when less than `least` are left.
     Share take(int most, int least);
@@ -41,6 +45,7 @@ private:
     mutable std::mutex mutex_;
     int left_ = 0;
     int out_ = 0;  ///< the sizes of all shares
+    std::int64_t used_ = 0;
 };
 
 }  // namespace scheduler

@@ -127,7 +127,7 @@ void run(const Options& options, bench::Report& report) {
     const double publish = bench::publish_alone(options.messages);
     report.add("bare_update_per_second", update, "1/s");
     report.add("bare_publish_per_second", publish, "1/s");
-    // One after the other, as COMMIT waits for the confirms.
+    // As if one client did both, one after the other; a scheduler's two passes do them beside each other.
     report.add("ratio_to_limit", system * (1 / update + 1 / publish), "ratio");
 }
 

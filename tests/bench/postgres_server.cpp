@@ -15,7 +15,7 @@ constexpr postgres::Statement durable_settings{"durable_settings", R"(
                          'wal_sync_method', 'checkpoint_timeout', 'max_wal_size', 'shared_buffers')
           ORDER BY name) AS settings)"};
 
-constexpr postgres::Statement wal_bytes{"wal_bytes", "SELECT (pg_current_wal_lsn() - '0/0')::bigint"};
+constexpr postgres::Statement wal_bytes{"wal_bytes", "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"};
 
 constexpr postgres::Statement add_users{"add_users", R"(
     INSERT INTO users (id, first_name, last_name, email, birthday_date, timezone)

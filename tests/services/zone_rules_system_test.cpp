@@ -185,6 +185,10 @@ TEST_CASE_METHOD(Drill, "a zone that an update drops stops nobody else, and its 
         CHECK(scheduler.stop() == 0);
     }
     REQUIRE(post_user(api, "before@example.org") == 201);
+    system.sql.execute(
+        "INSERT INTO users (id, first_name, last_name, email, timezone) "
+        "VALUES (uuid_v7(), 'Ada', 'Byron', 'no.date@example.org', '" +
+        std::string(moved) + "')");
     server.drop_zone(moved);
     system.sql.execute("UPDATE message_types SET late_template = 'Belated: {full_name}'");
 

@@ -93,6 +93,8 @@ TEST_CASE("two dispatchers at once share what is due without overlap", "[threads
     all.merge(taken[1]);
     CHECK(taken[0].size() == 50);
     CHECK(all.size() == 100);
+    CHECK(ledger.value<int>(
+              "SELECT count(DISTINCT trace) FROM message_logs WHERE trace ~ '^[0-9a-f]{32}$'") == 100);
     CHECK(ledger.count_by_status() == std::map<std::string, int>{{"QUEUED", 100}});
 }
 

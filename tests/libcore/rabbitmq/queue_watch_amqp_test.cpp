@@ -37,6 +37,8 @@ TEST_CASE_METHOD(AmqpFixture, "a watch that gets no answer costs the consumer no
     const RunningConsumer consumer(settings_through(gate.port()));
     REQUIRE(eventually([&] { return watch.look(5s).consumers == 1; }));
     REQUIRE(gate.open() == 2);
+    // Two who declare a queue at once may cost one of them a connection: 541 INTERNAL_ERROR.
+    const int connects = consumer.connects();
 
     gate.stall();
     CHECK_THROWS_AS(watch.look(100ms), BrokerError);
@@ -46,7 +48,7 @@ TEST_CASE_METHOD(AmqpFixture, "a watch that gets no answer costs the consumer no
     rabbitmq::Publisher publisher(settings());
     publisher.publish(std::vector<std::string>{"hint"}, 5s);
     CHECK(eventually([&] { return consumer.count() == 1; }));
-    CHECK(consumer.connects() == 1);
+    CHECK(consumer.connects() == connects);
 }
 
 TEST_CASE_METHOD(AmqpFixture, "a watch that was cut off connects again when it is asked") {
