@@ -48,7 +48,8 @@ TEST_CASE("a broker that goes in the middle of a backlog is waited for by one pa
     support::TcpGate gate("127.0.0.1", system.broker_port());
     system.add({.count = 20'000});
     const auto scheduler = system.start("scheduler-svc", {{"AMQP_URL", system.amqp_url_through(gate.port())},
-                                                          {"QUEUE_HIGH_WATER", "100000"}});
+                                                          {"QUEUE_HIGH_WATER", "100000"},
+                                                          {"QUEUE_LOST_AFTER", "15m"}});
     const auto dispatched = [&] { return sum(scheduler, "messages_dispatched_total"); };
     system.set_clock(nine);
     REQUIRE(eventually([&] { return dispatched() > 0 && gate.open() == 2; }));
