@@ -7,10 +7,12 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <concepts>
 #include <fstream>
 #include <iterator>
-#include <numeric>
 #include <utility>
+
+#include "libcore/runtime/spelling.hpp"
 
 namespace runtime {
 namespace {
@@ -42,13 +44,19 @@ struct Unit {
 
 using namespace std::chrono_literals;
 // `ms` stands before `m` and `s`, whose letters it shares; the empty suffix matches what is left.
-constexpr std::array units{Unit{"ms", 1ms}, Unit{"h", 1h}, Unit{"m", 1min}, Unit{"s", 1s}, Unit{"", 1ms}};
+constexpr std::array units{Unit{"ms", 1ms}, Unit{"h", 1h}, Unit{"m", 1min}, Unit{"s", 1s}, Unit{"", 0ms}};
+constexpr std::string_view in_seconds = "_SECS";
 
-std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text,
+                                                        std::chrono::milliseconds bare_unit) {
     const auto unit = std::ranges::find_if(units, [&](const Unit& u) { return text.ends_with(u.suffix); });
     const auto count = parse_number<std::int32_t>(text.substr(0, text.size() - unit->suffix.size()));
     if (!count) return std::nullopt;
-    return *count * unit->length;
+    return *count * (unit->suffix.empty() ? bare_unit : unit->length);
+}
+
+std::string show(const std::string& text) {
+    return text;
 }
 
 std::string show(std::chrono::milliseconds duration) {
@@ -62,6 +70,11 @@ std::string show(bool value) {
     return value ? "true" : "false";
 }
 
+template <class Number>
+std::string show(Number number) {
+    return fmt::format("{}", number);
+}
+
 /// Turns a parsed number into the setting, or says which numbers it would take.
 template <class T>
 struct Bounds {
@@ -72,37 +85,6 @@ struct Bounds {
         return value && *value >= min && *value <= max ? value : std::nullopt;
     }
 };
-
-std::string bare(std::string_view name) {
-    std::string bare;
-    for (const char c : name)
-        if (c != '_') bare += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-    return bare;
-}
-
-/// How many letters to insert, delete or replace until one is the other.
-std::size_t distance(std::string_view one, std::string_view other) {
-    std::vector<std::size_t> row(other.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 0; i < one.size(); ++i) {
-        auto diagonal = std::exchange(row[0], i + 1);
-        for (std::size_t j = 0; j < other.size(); ++j) {
-            const auto replaced = diagonal + (one[i] == other[j] ? 0 : 1);
-            diagonal = row[j + 1];
-            row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
-        }
-    }
-    return row.back();
-}
-
-/// Two slips in a long name, one in a short one, underscores and case aside. The shortest names are words
-/// that others use as well.
-bool is_near(std::string_view name, std::string_view setting) {
-    const auto given = bare(name);
-    const auto meant = bare(setting);
-    if (meant.size() < 6) return false;
-    return distance(given, meant) <= (meant.size() < 9 ? 1u : 2u);
-}
 
 }  // namespace
 
@@ -117,13 +99,18 @@ std::optional<std::string> Environment::find(const std::string& name) const {
     return found->second;
 }
 
-void Environment::record(const std::string& name, std::string shown, std::string origin) {
-    if (std::ranges::find(settings_, name, &Setting::name) == settings_.end())
-        settings_.push_back({name, std::move(shown), std::move(origin)});
+void Environment::record(Setting setting) {
+    if (std::ranges::find(settings_, setting.names[0], name_of) == settings_.end())
+        settings_.push_back(std::move(setting));
+}
+
+void Environment::alias(const std::string& name, std::vector<std::string> others) {
+    aliases_[name] = std::move(others);
 }
 
 void Environment::reject(const std::string& name, std::string_view reason) {
-    errors_.push_back(fmt::format("{} {}", name, reason));
+    auto error = fmt::format("{} {}", name, reason);
+    if (std::ranges::find(errors_, error) == errors_.end()) errors_.push_back(std::move(error));
 }
 
 void Environment::warn(const std::string& name, std::string_view reason) {
@@ -131,19 +118,38 @@ void Environment::warn(const std::string& name, std::string_view reason) {
 }
 
 template <class T, class Parse>
-T Environment::parsed(const std::string& name, T fallback, const std::string& shown_fallback,
-                      const std::string& expected, Parse parse) {
-    const auto text = find(name);
-    record(name, text.value_or(shown_fallback), text ? "environment" : "default");
-    if (!text) return fallback;
-    if (std::optional<T> value = parse(*text)) return *std::move(value);
-    reject(name, fmt::format("must be {}, not \"{}\"", expected, *text));
-    return fallback;
+T Environment::parsed(const std::string& name, const Fallback<T>& fallback, const std::string& expected,
+                      Parse parse) {
+    std::vector<std::string> names{name};
+    if (const auto others = aliases_.find(name); others != aliases_.end())
+        names.insert(names.end(), others->second.begin(), others->second.end());
+    if constexpr (std::same_as<T, std::chrono::milliseconds>) names.push_back(name + std::string(in_seconds));
+
+    std::optional<T> value;
+    std::string said_by;
+    std::string shown;
+    for (const auto& each : names) {
+        const auto text = find(each);
+        if (!text) continue;
+        const std::optional<T> read = parse(*text, each);
+        if (!read) reject(each, fmt::format("must be {}, not \"{}\"", expected, *text));
+        if (read && value && *read != *value)
+            reject(said_by, fmt::format("and {} say different things: {} and {}", each, shown, show(*read)));
+        if (!said_by.empty()) continue;
+        value = read;
+        said_by = each;
+        shown = read ? show(*read) : *text;
+    }
+    const std::string origin = said_by.empty()   ? fallback.origin
+                               : said_by == name ? "environment"
+                                                 : "environment " + said_by;
+    record({std::move(names), said_by.empty() ? show(fallback.value) : shown, origin});
+    return value.value_or(fallback.value);
 }
 
-std::string Environment::text(const std::string& name, std::string_view fallback) {
-    return parsed(name, std::string(fallback), std::string(fallback), "a text",
-                  [](const std::string& text) { return std::optional(text); });
+std::string Environment::text(const std::string& name, Fallback<std::string> fallback) {
+    return parsed(name, fallback, "a text",
+                  [](const std::string& text, const auto&) { return std::optional(text); });
 }
 
 std::string Environment::required_text(const std::string& name) {
@@ -151,44 +157,46 @@ std::string Environment::required_text(const std::string& name) {
     return text(name, "");
 }
 
-int Environment::integer(const std::string& name, int fallback, int min, int max) {
-    return parsed(name, fallback, std::to_string(fallback),
-                  fmt::format("a whole number from {} to {}", min, max), [&](const std::string& text) {
+int Environment::integer(const std::string& name, Fallback<int> fallback, int min, int max) {
+    return parsed(name, fallback, fmt::format("a whole number from {} to {}", min, max),
+                  [&](const std::string& text, const auto&) {
                       return Bounds<int>{min, max}.check(parse_number<int>(text));
                   });
 }
 
 double Environment::decimal(const std::string& name, double fallback, double min, double max) {
-    return parsed(name, fallback, fmt::format("{}", fallback),
-                  fmt::format("a number from {} to {}", min, max), [&](const std::string& text) {
+    return parsed(name, Fallback<double>(fallback), fmt::format("a number from {} to {}", min, max),
+                  [&](const std::string& text, const auto&) {
                       return Bounds<double>{min, max}.check(parse_number<double>(text));
                   });
 }
 
-std::chrono::milliseconds Environment::duration(const std::string& name, std::chrono::milliseconds fallback,
+std::chrono::milliseconds Environment::duration(const std::string& name,
+                                                Fallback<std::chrono::milliseconds> fallback,
                                                 std::chrono::milliseconds min,
                                                 std::chrono::milliseconds max) {
     return parsed(
-        name, fallback, show(fallback),
+        name, fallback,
         fmt::format("a duration from {} to {} (such as 26h, 15m, 10s, 250ms)", show(min), show(max)),
-        [&](const std::string& text) {
-            return Bounds<std::chrono::milliseconds>{min, max}.check(parse_duration(text));
+        [&](const std::string& text, const std::string& from) {
+            const bool seconds = from != name && from.ends_with(in_seconds);
+            return Bounds<std::chrono::milliseconds>{min, max}.check(
+                parse_duration(text, seconds ? 1s : 1ms));
         });
 }
 
-std::string Environment::choice(const std::string& name, std::string_view fallback,
-                                std::initializer_list<std::string_view> choices) {
-    return parsed(name, std::string(fallback), std::string(fallback),
-                  fmt::format("one of {}", fmt::join(choices, ", ")),
-                  [&](const std::string& text) -> std::optional<std::string> {
+std::string Environment::choice(const std::string& name, Fallback<std::string> fallback,
+                                const std::vector<std::string_view>& choices) {
+    return parsed(name, fallback, fmt::format("one of {}", fmt::join(choices, ", ")),
+                  [&](const std::string& text, const auto&) -> std::optional<std::string> {
                       if (std::ranges::find(choices, text) == choices.end()) return std::nullopt;
                       return text;
                   });
 }
 
 bool Environment::flag(const std::string& name, bool fallback) {
-    return parsed(name, fallback, show(fallback), "true or false",
-                  [](const std::string& text) -> std::optional<bool> {
+    return parsed(name, Fallback<bool>(fallback), "true or false",
+                  [](const std::string& text, const auto&) -> std::optional<bool> {
                       for (const auto word : {"true", "1", "yes", "on"})
                           if (text == word) return true;
                       for (const auto word : {"false", "0", "no", "off"})
@@ -226,7 +234,7 @@ std::optional<std::string> Environment::confidential(const std::string& name, Ma
         value = read_secret_file(file_variable, *path);
         origin = fmt::format("file {}", *path);
     }
-    record(name, value ? mask(*value) : "", std::move(origin));
+    record({{name, file_variable}, value ? mask(*value) : "", std::move(origin)});
     return value;
 }
 
@@ -258,15 +266,15 @@ AppEnv Environment::app_env() {
 }
 
 std::vector<std::string> Environment::warnings() const {
+    std::vector<std::string_view> names;
+    for (const auto& setting : settings_)
+        names.insert(names.end(), setting.names.begin(), setting.names.end());
     auto warnings = warnings_;
     for (const auto& [name, value] : variables_) {
-        const auto is_meant = [&](const Setting& setting) { return is_near(name, setting.name); };
-        const auto is_read = [&](const Setting& setting) {
-            return name == setting.name || name == setting.name + "_FILE";
-        };
-        const auto meant = std::ranges::find_if(settings_, is_meant);
-        if (meant != settings_.end() && std::ranges::none_of(settings_, is_read))
-            warnings.push_back(fmt::format("{} is not a setting; is {} meant?", name, meant->name));
+        const auto meant =
+            std::ranges::find_if(names, [&](std::string_view setting) { return is_near(name, setting); });
+        if (meant != names.end() && std::ranges::find(names, name) == names.end())
+            warnings.push_back(fmt::format("{} is not a setting; is {} meant?", name, *meant));
     }
     return warnings;
 }
@@ -275,12 +283,12 @@ std::string Environment::table() const {
     std::size_t name_width = 0;
     std::size_t value_width = 0;
     for (const auto& setting : settings_) {
-        name_width = std::max(name_width, setting.name.size());
+        name_width = std::max(name_width, name_of(setting).size());
         value_width = std::max(value_width, setting.shown.size());
     }
     std::string table;
     for (const auto& setting : settings_)
-        fmt::format_to(std::back_inserter(table), "{:<{}}  {:<{}}  {}\n", setting.name, name_width,
+        fmt::format_to(std::back_inserter(table), "{:<{}}  {:<{}}  {}\n", name_of(setting), name_width,
                        setting.shown, value_width, setting.origin);
     return table;
 }

@@ -65,7 +65,36 @@ TEST_CASE("durations have a unit or are milliseconds") {
     }
 }
 
-TEST_CASE("every wrong setting is reported at once and names its variable") {
+TEST_CASE("every duration can be given in seconds, by another name") {
+    Environment environment(Variables{{"GRACE_SECS", "30"}, {"LEASE_SECS", "250ms"}, {"D_SECS", "many"}});
+    CHECK(environment.duration("GRACE", 25s, 1s, 1h) == 30s);
+    CHECK(environment.duration("LEASE", 25s, 1ms, 1h) == 250ms);
+    CHECK(environment.duration("D", 25s, 1s, 1h) == 25s);
+    REQUIRE(environment.errors().size() == 1);
+    CHECK_THAT(environment.errors()[0], Contains("D_SECS must be a duration from 1s to 1h"));
+    CHECK_THAT(environment.table(), Contains("GRACE  30s    environment GRACE_SECS"));
+    CHECK(environment.warnings().empty());
+}
+
+TEST_CASE("a setting has the value of any of its names, and two values are an error that names both") {
+    Environment environment(Variables{{"B", "7"}, {"C", "7"}, {"X", "1"}, {"Y", "1"}, {"Z", "2"}});
+    environment.alias("A", {"B", "C"});
+    environment.alias("X", {"Y", "Z"});
+    CHECK(environment.integer("A", 0, 0, 9) == 7);
+    CHECK(environment.errors().empty());
+    environment.integer("X", 0, 0, 9);
+    CHECK(environment.errors() == std::vector<std::string>{"X and Z say different things: 1 and 2"});
+    CHECK(environment.table() == "A  7  environment B\nX  1  environment\n");
+}
+
+TEST_CASE("a value that nobody set says who chose it") {
+    Environment environment(Variables{{"B", "7"}});
+    CHECK(environment.integer("A", {5, "preset wide"}, 1, 10) == 5);
+    CHECK(environment.integer("B", {5, "preset wide"}, 1, 10) == 7);
+    CHECK(environment.table() == "A  5  preset wide\nB  7  environment\n");
+}
+
+TEST_CASE("every wrong setting is reported at once, once, and names its variable") {
     Environment environment(Variables{{"COUNT", "many"},
                                       {"PORT", "70000"},
                                       {"GRACE", "soon"},
@@ -82,6 +111,7 @@ TEST_CASE("every wrong setting is reported at once and names its variable") {
     environment.app_env();
     environment.required_text("QUEUE");
     environment.required_url("DATABASE_URL");
+    environment.app_env();
     REQUIRE(environment.errors().size() == 9);
     CHECK(environment.errors()[0] == "COUNT must be a whole number from 0 to 9, not \"many\"");
     CHECK(environment.errors()[1] == "PORT must be a whole number from 0 to 65535, not \"70000\"");
@@ -157,12 +187,14 @@ TEST_CASE("the process environment is read") {
 }
 
 TEST_CASE("a variable that looks like a misspelt setting is named with the setting it may mean") {
-    for (const auto* misspelt :
-         {"DB_POOLMAX", "DB_POOL_MXA", "db_pool_max", "DB_POOL_MAXX", "DATABASE_URI", "LOGLEVEL"}) {
+    for (const auto* misspelt : {"DB_POOLMAX", "DB_POOL_MXA", "db_pool_max", "DB_POOL_MAXX", "DATABASE_URI",
+                                 "LOGLEVEL", "DB_MAX_CONNECTION", "DB_LIFETIME_SEC"}) {
         CAPTURE(misspelt);
         Environment environment(Variables{{misspelt, "7"}, {"DB_POOL_MIN", "1"}});
+        environment.alias("DB_POOL_MAX", {"DB_MAX_CONNECTIONS"});
         environment.integer("DB_POOL_MAX", 4, 1, 500);
         environment.integer("DB_POOL_MIN", 1, 0, 500);
+        environment.duration("DB_LIFETIME", 1h, 1s, 2h);
         environment.url("DATABASE_URL");
         environment.text("LOG_LEVEL", "info");
         REQUIRE(environment.warnings().size() == 1);
