@@ -19,6 +19,7 @@ suites() {
   asan     scheduler_test 3          always
   asan     worker_test    3          always
   asan     runtime_test   3          always
+  asan     service_test   3          always
   asan     system_test    1          long
   tsan     api_test       3          always
   tsan     http_test      3          always

@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -24,6 +23,9 @@ namespace postgres {
 struct ConnectionSettings {
     std::string url;
     std::string application_name = "tidings";
+    /// As libpq knows them, where the URL does not say; empty leaves it to libpq.
+    std::string sslmode{};
+    std::string sslrootcert{};
     std::chrono::milliseconds connect_timeout{10'000};
     /// Enforced by the server; `query_deadline` is ours, for when the server is gone, and a little longer.
     std::chrono::milliseconds statement_timeout{15'000};
@@ -32,9 +34,6 @@ struct ConnectionSettings {
     /// More of the session's settings, such as {"enable_seqscan", "off"}.
     std::map<std::string, std::string> session{};
 };
-
-/// What no retry can mend in a URL, without repeating any of it; or nothing.
-std::optional<std::string> problem_of_url(const std::string& url);
 
 class Connection {
 public:

@@ -6,42 +6,19 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <map>
 #include <new>
 #include <string>
 #include <system_error>
 #include <vector>
 
 #include "libcore/postgres/connection.hpp"
+#include "libcore/postgres/url.hpp"
 
 namespace postgres {
 
 namespace {
 
-using Options = std::map<std::string, std::string>;
-
-struct ParsedUrl {
-    Options options;
-    std::string problem;
-};
-
-/// The settings that stand in the URL. libpq would repeat the parts of a malformed one, the password among
-/// them.
-ParsedUrl parse_url(const std::string& url) {
-    char* problem = nullptr;
-    const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(
-        PQconninfoParse(url.c_str(), &problem), PQconninfoFree);
-    PQfreemem(problem);
-    if (!parsed) return {{}, "is malformed"};
-
-    Options options;
-    for (const PQconninfoOption* option = parsed.get(); option->keyword; ++option)
-        if (option->val) options[option->keyword] = option->val;
-    if (options["host"].find('@') != std::string::npos ||
-        options["port"].find_first_not_of("0123456789,") != std::string::npos)
-        return {{}, "is malformed; @ : / ? # in a password must be percent-encoded"};
-    return {options, ""};
-}
+using Options = UrlOptions;
 
 /// One setting in the notation of the server's command line.
 std::string session_option(const std::string& name, const std::string& value) {
@@ -67,13 +44,15 @@ std::string session_options(const ConnectionSettings& settings) {
 }
 
 Options connection_options(const ConnectionSettings& settings) {
-    auto [options, problem] = parse_url(settings.url);
-    if (!problem.empty())
-        throw DatabaseError(DatabaseError::Cause::connection, "connect: the database URL " + problem);
+    if (const auto problem = problem_of_url(settings.url))
+        throw DatabaseError(DatabaseError::Cause::connection, "connect: the database URL " + *problem);
+    Options options = options_of_url(settings.url);
     options["application_name"] = settings.application_name;
     options["client_encoding"] = "UTF8";
     options["options"] += session_options(settings);
     options.try_emplace("gssencmode", "disable");
+    if (!settings.sslmode.empty()) options.try_emplace("sslmode", settings.sslmode);
+    if (!settings.sslrootcert.empty()) options.try_emplace("sslrootcert", settings.sslrootcert);
     // A peer that vanished without a word is noticed within a minute on an idle connection, and on a busy one
     // when our own deadline comes.
     options.try_emplace("keepalives_idle", "30");
@@ -116,12 +95,6 @@ LibpqConnection start(const Options& options) {
 
 }  // namespace
 
-std::optional<std::string> problem_of_url(const std::string& url) {
-    auto problem = parse_url(url).problem;
-    if (problem.empty()) return std::nullopt;
-    return problem;
-}
-
 void CloseConnection::operator()(pg_conn* connection) const noexcept {
     PQfinish(connection);
 }
@@ -147,13 +120,6 @@ bool wait_for(int socket, short events, Deadline deadline) {
 
 namespace {
 
-std::vector<std::string> split(const std::string& list) {
-    std::vector<std::string> parts{""};
-    for (const char character : list)
-        character == ',' ? (void)parts.emplace_back() : parts.back().push_back(character);
-    return parts;
-}
-
 /// The options once for each server of a list. libpq would wait with the first one that says nothing until
 /// the time is up, and never come to the next. Where it has to compare them, they stay together.
 std::vector<Options> one_by_one(const Options& options) {
@@ -161,7 +127,7 @@ std::vector<Options> one_by_one(const Options& options) {
     std::size_t servers = 1;
     for (const char* list : lists)
         if (const auto found = options.find(list); found != options.end())
-            servers = std::max(servers, split(found->second).size());
+            servers = std::max(servers, split_list(found->second).size());
     const auto wanted = options.find("target_session_attrs");
     if (servers == 1 || (wanted != options.end() && wanted->second == "prefer-standby")) return {options};
 
@@ -169,7 +135,7 @@ std::vector<Options> one_by_one(const Options& options) {
     for (const char* list : lists) {
         const auto found = options.find(list);
         if (found == options.end()) continue;
-        const auto parts = split(found->second);
+        const auto parts = split_list(found->second);
         for (std::size_t server = 0; server < servers; ++server)
             each[server][list] = parts[std::min(server, parts.size() - 1)];
     }

@@ -46,12 +46,10 @@ struct Applied {
 /// asks for that table after it waits behind it.
 constexpr auto limit_lock_wait = "SET LOCAL lock_timeout = '5s'";
 
-Connection connect_for_migration(const std::string& url) {
-    using std::chrono::milliseconds;
-    return Connection({.url = url,
-                       .application_name = "tidings migrate",
-                       .statement_timeout = milliseconds::zero(),
-                       .query_deadline = milliseconds::zero()});
+Connection connect_for_migration(ConnectionSettings settings) {
+    settings.application_name = "tidings migrate";
+    settings.statement_timeout = settings.query_deadline = settings.query_deadline.zero();
+    return Connection(settings);
 }
 
 std::string sha256(std::string_view text) {
@@ -141,8 +139,8 @@ void check(Runner& runner, std::span<const Migration> migrations) {
 
 }  // namespace
 
-MigrationReport migrate(const std::string& url, std::span<const Migration> migrations) {
-    Connection connection = connect_for_migration(url);
+MigrationReport migrate(const ConnectionSettings& settings, std::span<const Migration> migrations) {
+    Connection connection = connect_for_migration(settings);
     connection.run(take_turns);
     connection.execute(create_table);
     const std::map<int, Applied> applied = applied_migrations(connection);
@@ -158,8 +156,9 @@ MigrationReport migrate(const std::string& url, std::span<const Migration> migra
     return report;
 }
 
-std::vector<MigrationState> migration_status(const std::string& url, std::span<const Migration> migrations) {
-    Connection connection = connect_for_migration(url);
+std::vector<MigrationState> migration_status(const ConnectionSettings& settings,
+                                             std::span<const Migration> migrations) {
+    Connection connection = connect_for_migration(settings);
     std::map<int, MigrationState> states;
     for (const Migration& migration : migrations)
         states[migration.version] = {migration.version, std::string(migration.name), std::nullopt};

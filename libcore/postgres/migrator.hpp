@@ -14,6 +14,7 @@
 namespace postgres {
 
 class Connection;
+struct ConnectionSettings;
 class Pool;
 
 /// One file `NNNN_name.sql`. A line `-- min_compatible: N` among the comments at its head says that programs
@@ -51,14 +52,14 @@ struct MigrationReport {
     std::vector<std::string> applied;  ///< names, in order
 };
 
-/// Applies what is missing, each file in a transaction of its own; several at once take turns. Throws
-/// SchemaMismatch when an applied file has changed since or the database is newer, DatabaseError when a file
-/// fails.
-MigrationReport migrate(const std::string& url,
+/// Applies what is missing, each file in a transaction of its own, without a limit of time; several at once
+/// take turns, which is a state of their sessions: the settings lead past any pooler. Throws SchemaMismatch
+/// when an applied file has changed since or the database is newer, DatabaseError when a file fails.
+MigrationReport migrate(const ConnectionSettings& settings,
                         std::span<const Migration> migrations = embedded_migrations());
 
 /// Every migration of the database and of this program, in order. Changes nothing.
-std::vector<MigrationState> migration_status(const std::string& url,
+std::vector<MigrationState> migration_status(const ConnectionSettings& settings,
                                              std::span<const Migration> migrations = embedded_migrations());
 
 /// Whether a service can work with the database: throws SchemaOutdated when it is older than the program,

@@ -7,8 +7,6 @@
 
 namespace service {
 
-using namespace std::chrono_literals;
-
 namespace {
 
 std::string_view to_string(postgres::Observation::Outcome outcome) {
@@ -66,25 +64,6 @@ private:
 };
 
 }  // namespace
-
-postgres::PoolSettings read_database_settings(runtime::Environment& environment,
-                                              const std::string& application, PoolSize size) {
-    postgres::PoolSettings settings;
-    settings.connection.url = environment.required_url("DATABASE_URL");
-    if (const auto problem = postgres::problem_of_url(settings.connection.url))
-        environment.reject("DATABASE_URL", *problem);
-    settings.connection.application_name = application;
-    settings.connection.connect_timeout = environment.duration("DB_CONNECT_TIMEOUT", 10s, 100ms, 60s);
-    settings.connection.statement_timeout = environment.duration("DB_STATEMENT_TIMEOUT", 15s, 100ms, 10min);
-    settings.connection.query_deadline = settings.connection.statement_timeout + 1s;
-    settings.max = environment.integer("DB_POOL_MAX", size.max, 1, 500);
-    settings.min = environment.integer("DB_POOL_MIN", size.min, 0, 500);
-    settings.acquire_timeout = environment.duration("DB_ACQUIRE_TIMEOUT", 3s, 10ms, 5min);
-    settings.idle_timeout = environment.duration("DB_IDLE_TIMEOUT", 30s, 1s, 1h);
-    settings.lifetime = environment.duration("DB_LIFETIME", 30min, 1s, 24h);
-    if (settings.min > settings.max) environment.reject("DB_POOL_MIN", "is above DB_POOL_MAX");
-    return settings;
-}
 
 postgres::Observe measure_database(runtime::Registry& registry) {
     return [times = std::make_shared<QueryTimes>(registry)](const postgres::Observation& seen) {

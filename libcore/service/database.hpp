@@ -1,23 +1,11 @@
-// What every service needs of its database: settings, metrics, and the answer to "can we work?".
+// What every service needs of its database: metrics, and the answer to "can we work?".
 #pragma once
-
-#include <string>
 
 #include "libcore/postgres/pool.hpp"
 #include "libcore/runtime/metrics.hpp"
 #include "libcore/runtime/ops_server.hpp"
-#include "libcore/runtime/settings.hpp"
 
 namespace service {
-
-struct PoolSize {
-    int max;
-    int min;
-};
-
-/// From DATABASE_URL and the DB_ variables; `size` is this service's default.
-postgres::PoolSettings read_database_settings(runtime::Environment& environment,
-                                              const std::string& application, PoolSize size);
 
 /// Counts what connections and pools tell, by statement: `database_query_duration_seconds{statement,outcome}`
 /// and `db_pool_acquire_duration_seconds`. The registry outlives every copy.

@@ -8,6 +8,7 @@
 
 #include "libcore/postgres/clock_table.hpp"
 #include "libcore/postgres/migrator.hpp"
+#include "libcore/postgres/server_table.hpp"
 #include "libcore/runtime/command_line.hpp"
 #include "libcore/runtime/log.hpp"
 #include "libcore/runtime/stop_signal.hpp"
@@ -27,14 +28,22 @@ struct Obstacle {
     std::string reason;
 };
 
+void compare_with_server(postgres::Pool& pool, int connection_budget) {
+    const int accepted = postgres::max_connections(pool);
+    if (accepted >= connection_budget) return;
+    runtime::log::warn("the database server accepts fewer connections than all programs may open",
+                       {{"max_connections", accepted}, {"budget", connection_budget}});
+}
+
 /// What stands in the way now and may be gone later, or nothing.
-std::optional<Obstacle> obstacle(postgres::Pool& pool, runtime::AppEnv app_env) {
+std::optional<Obstacle> obstacle(postgres::Pool& pool, runtime::AppEnv app_env, int connection_budget) {
     try {
         postgres::check_schema(pool);
         if (app_env == runtime::AppEnv::production && postgres::clock_is_shifted(pool)) {
             throw runtime::Misconfigured(
                 "app_clock has a row: time is shifted, which production refuses; delete the row");
         }
+        compare_with_server(pool, connection_budget);
         return std::nullopt;
     } catch (const postgres::SchemaOutdated& error) {
         return Obstacle{"waiting for the schema", error.what()};
@@ -59,11 +68,12 @@ std::chrono::milliseconds jittered(std::chrono::milliseconds pause) {
 
 }  // namespace
 
-bool wait_for_database(postgres::Pool& pool, runtime::AppEnv app_env, const std::stop_token& stop) {
+bool wait_for_database(postgres::Pool& pool, runtime::AppEnv app_env, int connection_budget,
+                       const std::stop_token& stop) {
     runtime::log::RateLimit limit(log_every);
     std::string_view last_event;
     for (auto pause = first_pause; !stop.stop_requested(); pause = std::min(2 * pause, longest_pause)) {
-        const auto met = obstacle(pool, app_env);
+        const auto met = obstacle(pool, app_env, connection_budget);
         if (!met) {
             if (!last_event.empty()) runtime::log::info("the database is there");
             return true;

@@ -12,8 +12,8 @@ namespace {
 
 using runtime::Arguments;
 
-int show_migrations(const std::string& url) {
-    for (const auto& state : postgres::migration_status(url)) {
+int show_migrations(const Settings& settings) {
+    for (const auto& state : postgres::migration_status(settings.unpooled)) {
         fmt::print("{:04}  {:<30}  {}\n", state.version, state.name,
                    state.applied_at ? domain::to_string(*state.applied_at) : "pending");
     }
@@ -21,8 +21,8 @@ int show_migrations(const std::string& url) {
 }
 
 int migrate(const Settings& settings, const Arguments& arguments) {
-    if (arguments.count("status") != 0) return show_migrations(settings.unpooled_url);
-    const auto report = postgres::migrate(settings.unpooled_url);
+    if (arguments.count("status") != 0) return show_migrations(settings);
+    const auto report = postgres::migrate(settings.unpooled);
     for (const auto& name : report.applied) fmt::print("applied {}\n", name);
     fmt::print("the schema is at version {}\n", report.to);
     return runtime::exit_ok;

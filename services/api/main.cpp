@@ -30,7 +30,9 @@ int serve(const api::Settings& settings) {
                                           .checks = {service::database_check(pool), pause.check()},
                                           .alive = [&] { return loops.alive(); }});
     log::info("starting", {{"version", runtime::version()}, {"ops_port", ops.port()}});
-    if (!service::wait_for_database(pool, settings.app_env, stop.token())) return runtime::exit_ok;
+    if (!service::wait_for_database(pool, settings.app_env, settings.connection_budget, stop.token())) {
+        return runtime::exit_ok;
+    }
 
     api::Reference reference(pool, loops);
     if (settings.door.keys_required && reference.current()->keys.empty()) {

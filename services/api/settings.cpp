@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "libcore/service/database.hpp"
+#include "libcore/service/database_settings.hpp"
 #include "libcore/service/process.hpp"
 #include "services/api/handlers.hpp"
 
@@ -38,11 +38,11 @@ Settings read_settings(runtime::Environment& environment) {
     settings.log = service::read_log_options(environment, "api-svc");
     settings.grace = service::read_shutdown_grace(environment);
     settings.stuck_after = service::read_stuck_after(environment);
-    settings.pool = service::read_database_settings(environment, "api-svc", {.max = 20, .min = 5});
-    settings.unpooled_url = environment.url("DATABASE_URL_UNPOOLED").value_or(settings.pool.connection.url);
-    if (const auto problem = postgres::problem_of_url(settings.unpooled_url);
-        problem && settings.unpooled_url != settings.pool.connection.url)
-        environment.reject("DATABASE_URL_UNPOOLED", *problem);
+    settings.pool = service::read_database_settings(
+        environment, settings.app_env,
+        {.application = "api-svc", .kind = service::PoolUser::callers, .size = {.max = 20, .min = 5}});
+    settings.unpooled = service::read_unpooled(environment, settings.app_env, settings.pool.connection);
+    settings.connection_budget = service::read_connection_budget(environment, {.api = settings.pool.max});
 
     settings.http.name = "api";
     settings.http.bind = environment.text("BIND", development ? "127.0.0.1" : "0.0.0.0");

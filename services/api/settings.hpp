@@ -19,7 +19,8 @@ struct Settings {
     std::chrono::milliseconds grace{};
     std::chrono::milliseconds stuck_after{};
     postgres::PoolSettings pool;
-    std::string unpooled_url;  ///< for migrations
+    postgres::ConnectionSettings unpooled;  ///< for migrations
+    int connection_budget = 0;
     runtime::HttpServer::Settings http;
     runtime::OpsServer::Settings ops;
     Door door;

@@ -44,7 +44,7 @@ int serve(scheduler::Settings settings) {
         pool, registry,
         {.lease = settings.lease, .lost_after = settings.lost_after, .in_doubt = settings.in_doubt},
         [&] { return dispatcher.queue_is_shallow(); });
-    scheduler::ZoneKeeper zone_keeper(settings.database, registry, stop.token());
+    scheduler::ZoneKeeper zone_keeper(settings.unpooled, registry, stop.token());
     const runtime::Check partitions{
         "partitions", [&] {
             const int ahead = guardian.partitions_ahead();
@@ -57,7 +57,9 @@ int serve(scheduler::Settings settings) {
                             .checks = {service::database_check(pool), broker, partitions, pause.check()},
                             .alive = [&] { return loops.alive(); }});
     runtime::log::info("starting", {{"version", runtime::version()}, {"ops_port", ops.port()}});
-    if (!service::wait_for_database(pool, settings.app_env, stop.token())) return runtime::exit_ok;
+    if (!service::wait_for_database(pool, settings.app_env, settings.connection_budget, stop.token())) {
+        return runtime::exit_ok;
+    }
 
     runtime::Periodic guarding("guardian", loops, [&] { return guardian.run_once(); });
     runtime::Periodic housekeeping("housekeeper", loops, [&] { return housekeeper.run_once(); });

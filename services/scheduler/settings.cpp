@@ -1,7 +1,7 @@
 #include "services/scheduler/settings.hpp"
 
 #include "libcore/service/broker.hpp"
-#include "libcore/service/database.hpp"
+#include "libcore/service/database_settings.hpp"
 #include "libcore/service/process.hpp"
 
 namespace scheduler {
@@ -12,12 +12,18 @@ Settings read_settings(runtime::Environment& environment) {
     Settings settings;
     settings.app_env = environment.app_env();
     settings.log = service::read_log_options(environment, "scheduler-svc");
-    settings.database = service::read_database_settings(environment, "scheduler-svc", {.max = 4, .min = 1});
+    settings.database = service::read_database_settings(
+        environment, settings.app_env,
+        {.application = "scheduler-svc", .kind = service::PoolUser::loops, .size = {.max = 4, .min = 1}});
     // A plan cached while a partition was empty must not scan it once it is full.
     settings.database.connection.session = {{"enable_seqscan", "off"}, {"jit", "off"}};
     settings.housekeeping = settings.database;
     settings.housekeeping.max = 2;
     settings.housekeeping.min = 0;
+    settings.unpooled = settings.database;
+    settings.unpooled.connection =
+        service::read_unpooled(environment, settings.app_env, settings.database.connection);
+    settings.connection_budget = service::read_connection_budget(environment, {});
     settings.broker = service::read_broker_settings(environment, "scheduler-svc");
     settings.queue_high_water = environment.integer("QUEUE_HIGH_WATER", 10'000, 1, 1'000'000);
     // At most 26 hours: a change of a user plans 28 hours ahead, and the two must overlap.

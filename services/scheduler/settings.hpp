@@ -18,6 +18,8 @@ struct Settings {
     runtime::log::Options log;
     postgres::PoolSettings database;
     postgres::PoolSettings housekeeping;  ///< apart: what reads or sorts for long must keep nobody waiting
+    postgres::PoolSettings unpooled;      ///< for what needs new sessions: the rules of time zones
+    int connection_budget = 0;
     rabbitmq::Settings broker;
     int queue_high_water = 10'000;
     std::chrono::milliseconds plan_horizon{};

@@ -121,7 +121,7 @@ int begin_generation(postgres::Pool& pool, bool changed) {
 }
 
 int replan_zones(const Settings& settings, std::chrono::seconds longest_wait_for_sessions) {
-    const auto database = for_zones(settings.database);
+    const auto database = for_zones(settings.unpooled);
     int generation = 0;
     std::vector<postgres::Session> old;
     {
@@ -155,7 +155,7 @@ int replan_zones(const Settings& settings, std::chrono::seconds longest_wait_for
 }
 
 int dry_run(const Settings& settings) {
-    postgres::Pool fresh(for_zones(settings.database));
+    postgres::Pool fresh(for_zones(settings.unpooled));
     show(postgres::outdated_units(fresh));
     return runtime::exit_ok;
 }

@@ -43,7 +43,9 @@ int serve(worker::Settings settings) {
                                           .alive = [&] { return loops.alive(); },
                                           .routes = {circuit.route()}});
     runtime::log::info("starting", {{"version", runtime::version()}, {"ops_port", ops.port()}});
-    if (!service::wait_for_database(pool, settings.app_env, stop.token())) return runtime::exit_ok;
+    if (!service::wait_for_database(pool, settings.app_env, settings.connection_budget, stop.token())) {
+        return runtime::exit_ok;
+    }
 
     worker::Pipeline pipeline(settings, rate ? &*rate : nullptr, pool, loops);
     const worker::CircuitDesk::Service service(circuit,

@@ -4,7 +4,7 @@
 
 #include "libcore/domain/slots.hpp"
 #include "libcore/service/broker.hpp"
-#include "libcore/service/database.hpp"
+#include "libcore/service/database_settings.hpp"
 #include "libcore/service/process.hpp"
 
 namespace worker {
@@ -78,7 +78,11 @@ Settings read_settings(runtime::Environment& environment) {
     Settings settings;
     settings.app_env = environment.app_env();
     settings.log = service::read_log_options(environment, "worker-svc");
-    settings.database = service::read_database_settings(environment, "worker-svc", {.max = 4, .min = 1});
+    settings.database = service::read_database_settings(
+        environment, settings.app_env,
+        {.application = "worker-svc", .kind = service::PoolUser::loops, .size = {.max = 4, .min = 1}});
+    settings.connection_budget =
+        service::read_connection_budget(environment, {.worker = settings.database.max});
     // A plan cached while a partition was empty must not scan it once it is full.
     settings.database.connection.session = {{"enable_seqscan", "off"}, {"jit", "off"}};
     // A hint may arrive before its dispatcher has committed: worth a short wait.

@@ -41,6 +41,7 @@ struct Settings {
     runtime::AppEnv app_env = runtime::AppEnv::production;
     runtime::log::Options log;
     postgres::PoolSettings database;
+    int connection_budget = 0;
     rabbitmq::Settings broker;
     ProviderSettings provider;
     RateSettings rate;

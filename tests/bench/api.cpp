@@ -166,8 +166,12 @@ private:
     std::mt19937_64 random_{1};
 
 public:
-    support::Service api{
-        "api-svc", {{"APP_ENV", "development"}, {"LOG_LEVEL", "warn"}, {"DATABASE_URL", database_.url()}}};
+    support::Service api{"api-svc",
+                         {{"APP_ENV", "development"},
+                          {"LOG_LEVEL", "warn"},
+                          {"DB_POOL_MAX", "20"},
+                          {"DB_POOL_MIN", "5"},
+                          {"DATABASE_URL", database_.url()}}};
 };
 
 void read(Subject& subject, const Options& options, bench::Report& report) {

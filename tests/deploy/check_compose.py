@@ -177,12 +177,16 @@ def closed_by_default():
 
 
 def budget_holds():
-    """Twice every pool, as during a rolling update, fits into PostgreSQL; stops have their time; lease and rule agree."""
+    """Twice every pool, as during a rolling update, fits into PostgreSQL, and replicas are counted right; stops have their
+    time; lease and rule agree."""
     services = {name: service for name, service in compose()["services"].items() if ours(service)}
     connections = 0
     for name, service in services.items():
         settings = config(program_of(service), with_readable_secrets(service["environment"]))[2]
         connections += service.get("deploy", {}).get("replicas", 1) * int(settings["DB_POOL_MAX"][1])
+        for counted in ("api", "worker"):
+            if settings[f"{counted.upper()}_REPLICAS"][1] != str(services[counted].get("deploy", {}).get("replicas", 1)):
+                yield f"{name}: counts another number of {counted} than there are"
         if seconds(service["stop_grace_period"]) <= seconds(settings["SHUTDOWN_GRACE"][1]):
             yield f"{name}: is killed before its SHUTDOWN_GRACE is over"
     conf = (ROOT / "deploy/docker/postgresql.conf").read_text()

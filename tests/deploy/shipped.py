@@ -71,7 +71,7 @@ def config(program, environment=None):
     errors = [line for line in text.splitlines() if line.startswith("error: ")]
     settings = {}
     for line in text.splitlines():
-        match = re.fullmatch(r"([A-Z][A-Z0-9_]+)\s+(\S.*?)?\s+(default|environment|file .*|\S+)", line)
+        match = re.fullmatch(r"([A-Z][A-Z0-9_]+)(?: {2,}(\S.*?))? {2,}(\S.*)", line)
         if match and not line.startswith("error: "):
             settings[match[1]] = (match[3], match[2] or "")
     return code, errors, settings

@@ -164,7 +164,7 @@ TEST_CASE("a minute without confirms costs no message and sends none twice", "[.
 }
 
 TEST_CASE("hints are published and counted over TLS, and to no server that another certificate speaks for") {
-    const Certificate certificate;
+    const support::Certificate certificate;
     certificate.let_others_read();
     const int port = support::free_port();
     const BrokerServer server(1, "listeners.ssl.default = " + std::to_string(port) +
@@ -181,7 +181,7 @@ TEST_CASE("hints are published and counted over TLS, and to no server that anoth
     rabbitmq::Publisher(settings).publish(hints, 10s);
     CHECK(rabbitmq::QueueWatch(settings).look(10s).ready == hints.size());
 
-    const Certificate other;
+    const support::Certificate other;
     settings.ca_certificates = other.certificate();
     CHECK_THROWS_AS(rabbitmq::Publisher(settings).publish(hints, 10s), rabbitmq::BrokerError);
 }

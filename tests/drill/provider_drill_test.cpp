@@ -93,7 +93,7 @@ TEST_CASE("a provider that takes five seconds for each answer gets each message 
 TEST_CASE("a provider with a certificate of another name gets nothing, and what waits spends no budget") {
     System system;
     Faults faults(system, Provider::idempotent);
-    const Certificate certificate;
+    const support::Certificate certificate;
     const TlsServer wrong(certificate);
     system.add({.count = 3});
     const auto scheduler = system.start("scheduler-svc");

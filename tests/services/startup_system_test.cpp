@@ -1,6 +1,7 @@
 // A database that is not there, not right, or goes away: what each service says, and how it comes back.
 
 #include <catch2/catch.hpp>
+#include <regex>
 
 #include "tests/services/starting.hpp"
 #include "tests/support/tcp_gate.hpp"
@@ -165,6 +166,43 @@ TEST_CASE("several wrong settings are one line that names them all") {
     Starting service(system, program, {{"DB_POOL_MAX", "many"}, {"LOG_LEVEL", "loud"}});
     check_gave_up(service, "LOG_LEVEL must be one of");
     CHECK(service.lines("DB_POOL_MAX must be") == 1);
+}
+
+TEST_CASE("one line of environment brings any service back to known numbers of its pool") {
+    const auto program = any_service();
+    CAPTURE(program);
+    System system;
+    const auto shown = support::run(program, {"--print-config"},
+                                    system.environment({{"APP_ENV", "production"},
+                                                        {"DB_POOL_PRESET", "wide"},
+                                                        {"DB_POOL_MAX", "64"},
+                                                        {"DB_POOL_MIN", "10"},
+                                                        {"DB_ACQUIRE_TIMEOUT", "30000"},
+                                                        {"DB_IDLE_TIMEOUT", "5000"},
+                                                        {"DB_STATEMENT_TIMEOUT", "7500"}}));
+    CAPTURE(shown.output);
+    CHECK(shown.exit_code == 0);
+    for (const auto* line :
+         {"DB_POOL_MAX +64 +environment\n", "DB_POOL_MIN +10 +environment\n",
+          "DB_ACQUIRE_TIMEOUT +30s +environment\n", "DB_IDLE_TIMEOUT +5s +environment\n",
+          "DB_STATEMENT_TIMEOUT +7500ms +environment\n", "DB_CONNECT_TIMEOUT +3s +preset wide\n"}) {
+        CAPTURE(line);
+        CHECK(std::regex_search(shown.output, std::regex(line)));
+    }
+}
+
+TEST_CASE(
+    "a service warns at its start when all together may open more connections than the server accepts") {
+    const auto program = any_service();
+    CAPTURE(program);
+    System system;
+    const auto budgeted = [&](const std::string& workers) {
+        return system.start(program, {{"WORKER_REPLICAS", workers}}).process().log();
+    };
+    // 40 + 3000 + 60, whatever the tests' server has between.
+    CHECK_THAT(budgeted("300"), Contains("accepts fewer connections than all programs may open") &&
+                                    Contains(R"("budget":3100)"));
+    CHECK_THAT(budgeted("1"), !Contains("accepts fewer connections"));
 }
 
 TEST_CASE("a database that is restarted under a working service is used again soon") {

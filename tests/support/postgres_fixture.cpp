@@ -50,7 +50,7 @@ void ensure_template(postgres::Connection& administrator, const std::string& ser
         const std::string unfinished = name + "_unfinished";
         administrator.execute("DROP DATABASE IF EXISTS " + unfinished + " WITH (FORCE)");
         administrator.execute("CREATE DATABASE " + unfinished);
-        postgres::migrate(with_database(server, unfinished));
+        postgres::migrate({.url = with_database(server, unfinished)});
         administrator.execute("ALTER DATABASE " + unfinished + " RENAME TO " + name);
     }
     administrator.execute("SELECT pg_advisory_unlock(hashtext('tidings_template'))");

@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 using Kind = http::Failure::Kind;
 
 TEST_CASE("a request goes over TLS and the next one over the same connection") {
-    const Certificate certificate;
+    const support::Certificate certificate;
     const TlsServer server(certificate);
     Client client(server.url("localhost"), certificate.certificate());
     for (int i = 0; i < 10; ++i) CHECK(response(client.post()).body == R"({"success":true})");
@@ -19,7 +19,7 @@ TEST_CASE("a request goes over TLS and the next one over the same connection") {
 }
 
 TEST_CASE("a certificate for another name is refused and nothing is sent") {
-    const Certificate certificate;
+    const support::Certificate certificate;
     const TlsServer server(certificate);
     Client client(server.url("127.0.0.1"), certificate.certificate());
     const auto refused = failure(client.post());
@@ -28,7 +28,7 @@ TEST_CASE("a certificate for another name is refused and nothing is sent") {
 }
 
 TEST_CASE("a certificate of an unknown authority is refused and nothing is sent") {
-    const Certificate certificate;
+    const support::Certificate certificate;
     const TlsServer server(certificate);
     Client client(server.url("localhost"));
     const auto refused = failure(client.post());

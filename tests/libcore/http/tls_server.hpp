@@ -3,46 +3,15 @@
 
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
-#include <cstdlib>
-#include <filesystem>
-#include <stdexcept>
 #include <string>
 
 #include "tests/libcore/http/raw_server.hpp"
-
-/// A self-signed certificate for `localhost`, made anew and removed with this.
-class Certificate {
-public:
-    Certificate() {
-        std::string name = (std::filesystem::temp_directory_path() / "tidings-tls-XXXXXX").string();
-        if (!mkdtemp(name.data())) throw std::runtime_error("cannot make " + name);
-        folder_ = name;
-        const auto command =
-            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 "
-            "-subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout " +
-            key() + " -out " + certificate() + " 2>/dev/null";
-        if (std::system(command.c_str()) != 0) throw std::runtime_error("openssl req failed");
-    }
-    ~Certificate() { std::filesystem::remove_all(folder_); }
-
-    std::string certificate() const { return (folder_ / "certificate.pem").string(); }
-    std::string key() const { return (folder_ / "key.pem").string(); }
-
-    /// Servers that run as somebody else.
-    void let_others_read() const {
-        using std::filesystem::perms;
-        std::filesystem::permissions(folder_, perms::owner_all | perms::others_exec);
-        std::filesystem::permissions(key(), perms::owner_read | perms::others_read);
-    }
-
-private:
-    std::filesystem::path folder_;
-};
+#include "tests/support/certificate.hpp"
 
 /// Answers every request of a connection, over TLS.
 class TlsServer {
 public:
-    explicit TlsServer(const Certificate& certificate) {
+    explicit TlsServer(const support::Certificate& certificate) {
         context_.use_certificate_chain_file(certificate.certificate());
         context_.use_private_key_file(certificate.key(), boost::asio::ssl::context::pem);
         SSL_CTX_set_tlsext_servername_callback(context_.native_handle(), &note_server_name);

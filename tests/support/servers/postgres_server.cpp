@@ -42,9 +42,28 @@ bool answers(const std::string& url) {
 PostgresServer::PostgresServer(fs::path program)
     : program_(program.empty() ? programs / "postgres" : std::move(program)),
       url_("postgresql:///postgres?host=" + folder() + "&port=5432&user=postgres") {
+    make_database();
+    start();
+}
+
+// PostgreSQL wants a key that is its user's alone.
+PostgresServer::PostgresServer(const Certificate& certificate)
+    : program_(programs / "postgres"),
+      port_(free_port()),
+      url_("postgresql:///postgres?host=" + folder() + "&port=" + std::to_string(port_) + "&user=postgres") {
+    make_database();
+    for (const auto& [from, to] : {std::pair(certificate.certificate(), "/data/server.crt"),
+                                   std::pair(certificate.key(), "/data/server.key")}) {
+        fs::copy_file(from, folder() + to);
+        fs::permissions(folder() + to, fs::perms::owner_read);
+        give_to_server_user(folder() + to);
+    }
+    start();
+}
+
+void PostgresServer::make_database() const {
     run_as_server("initdb", {"--pgdata=" + folder() + "/data", "--username=postgres", "--auth=trust",
                              "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"});
-    start();
 }
 
 PostgresServer::PostgresServer(StandbyOf standby_of)
@@ -78,11 +97,14 @@ void PostgresServer::crash() {
 }
 
 void PostgresServer::start() {
-    server_.emplace(as_server_user,
-                    server_command(program_, {"-D", folder() + "/data", "--port=5432",
-                                              "--listen_addresses=", "--unix_socket_directories=" + folder(),
-                                              "--fsync=off", "--timezone=UTC", "--log_timezone=UTC"}),
-                    environment);
+    server_.emplace(
+        as_server_user,
+        server_command(program_,
+                       {"-D", folder() + "/data", "--port=" + std::to_string(port_ == 0 ? 5432 : port_),
+                        port_ == 0 ? "--listen_addresses=" : "--listen_addresses=127.0.0.1",
+                        port_ == 0 ? "--ssl=off" : "--ssl=on", "--unix_socket_directories=" + folder(),
+                        "--fsync=off", "--timezone=UTC", "--log_timezone=UTC"}),
+        environment);
     if (!eventually([&] { return answers(url_); }, long_start))
         throw std::runtime_error("postgres: " + server_->log());
 }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "tests/support/certificate.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/servers/server_user.hpp"
 
@@ -22,12 +23,16 @@ public:
         const PostgresServer& primary;
     };
     explicit PostgresServer(StandbyOf standby_of);
+    /// One that can also be reached on a loopback port, over TLS.
+    explicit PostgresServer(const Certificate& certificate);
     ~PostgresServer();
     PostgresServer(const PostgresServer&) = delete;
     PostgresServer& operator=(const PostgresServer&) = delete;
 
     /// Of a superuser.
     const std::string& url() const { return url_; }
+    /// On loopback; 0 without a certificate.
+    int port() const { return port_; }
     /// Of whichever of the two takes writes.
     static std::string url_of_either(const PostgresServer& one, const PostgresServer& other);
 
@@ -39,10 +44,12 @@ public:
     void promote() const;
 
 private:
+    void make_database() const;
     std::string folder() const { return folder_.path().string(); }
 
     ServerFolder folder_{"pg"};
     const std::filesystem::path program_;
+    const int port_ = 0;
     const std::string url_;
     std::optional<Process> server_;
 };
