@@ -24,6 +24,7 @@ struct Grant {
     std::unique_ptr<Connection> connection;
     Clock::time_point expires{};
     int generation = 0;
+    int uses = 0;
 };
 
 }  // namespace
@@ -51,11 +52,13 @@ public:
                 throw;
             }
         }
+        ++grant.uses;
         return grant;
     }
 
     void give_back(Grant grant) {
-        if (!grant.connection->usable() || is_over(grant)) grant.connection.reset();
+        const bool used_up = settings_.uses != 0 && grant.uses >= settings_.uses;
+        if (!grant.connection->usable() || used_up || is_over(grant)) grant.connection.reset();
         pass_on(std::move(grant));
         close_unneeded();
     }
@@ -164,7 +167,7 @@ Pool::~Pool() = default;
 
 Lease Pool::lease() {
     Grant grant = impl_->borrow();
-    return {*this, std::move(grant.connection), grant.expires, grant.generation};
+    return {*this, std::move(grant.connection), grant.expires, grant.generation, grant.uses};
 }
 
 void Pool::renew() {
@@ -175,13 +178,18 @@ PoolState Pool::state() const {
     return impl_->state();
 }
 
-Lease::Lease(Pool& pool, std::unique_ptr<Connection> connection, Clock::time_point expires, int generation)
-    : pool_(&pool), connection_(std::move(connection)), expires_(expires), generation_(generation) {}
+Lease::Lease(Pool& pool, std::unique_ptr<Connection> connection, Clock::time_point expires, int generation,
+             int uses)
+    : pool_(&pool),
+      connection_(std::move(connection)),
+      expires_(expires),
+      generation_(generation),
+      uses_(uses) {}
 
 Lease::Lease(Lease&& other) noexcept = default;
 
 Lease::~Lease() {
-    if (connection_) pool_->impl_->give_back({std::move(connection_), expires_, generation_});
+    if (connection_) pool_->impl_->give_back({std::move(connection_), expires_, generation_, uses_});
 }
 
 }  // namespace postgres

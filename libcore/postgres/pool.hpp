@@ -19,6 +19,8 @@ struct PoolSettings {
     std::chrono::milliseconds idle_timeout{30'000};
     /// Less up to 10 %, so that connections made together do not end together. Zero means for ever.
     std::chrono::milliseconds lifetime{1'800'000};
+    /// How often a connection is lent before another takes its place. Zero means for ever.
+    int uses = 0;
 };
 
 /// `active` counts borrowed connections and those being made for a borrower.
@@ -46,12 +48,14 @@ private:
     friend class Pool;
     using Clock = std::chrono::steady_clock;
 
-    Lease(Pool& pool, std::unique_ptr<Connection> connection, Clock::time_point expires, int generation);
+    Lease(Pool& pool, std::unique_ptr<Connection> connection, Clock::time_point expires, int generation,
+          int uses);
 
     Pool* pool_;
     std::unique_ptr<Connection> connection_;
     Clock::time_point expires_;
     int generation_;
+    int uses_;
 };
 
 /// Thread-safe.

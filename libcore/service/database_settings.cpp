@@ -132,6 +132,7 @@ postgres::PoolSettings read_database_settings(Environment& environment, AppEnv a
     settings.lifetime = environment.duration("DB_LIFETIME", plan.lifetime, 1s, 24h);
     settings.idle_timeout =
         environment.duration("DB_IDLE_TIMEOUT", at_most(plan.idle, settings.lifetime, "DB_LIFETIME"), 1s, 1h);
+    settings.uses = environment.integer("DB_MAX_USES", plan.uses, 0, 1'000'000'000);
     connection.statement_timeout = environment.duration("DB_STATEMENT_TIMEOUT", plan.statement, 100ms, 10min);
     connection.query_deadline = environment.duration(
         "DB_QUERY_TIMEOUT", {connection.statement_timeout + 1s, "1s above DB_STATEMENT_TIMEOUT"}, 100ms,

@@ -169,6 +169,17 @@ TEST_CASE_METHOD(Fixture, "a connection is replaced at the end of its life") {
     CHECK(support::eventually([&] { return pool.lease()->backend_pid() != pid; }));
 }
 
+TEST_CASE_METHOD(Fixture, "a connection is replaced when it has been lent as often as it may be") {
+    PoolSettings worn = settings(1);
+    worn.uses = 3;
+    Pool pool(worn);
+    const int first = pool.lease()->backend_pid();
+    CHECK(pool.lease()->backend_pid() == first);
+    CHECK(pool.lease()->backend_pid() == first);
+    CHECK(pool.state().total == 0);
+    CHECK(pool.lease()->backend_pid() != first);
+}
+
 TEST_CASE_METHOD(Fixture, "without a server every borrower learns it and with one the next succeeds",
                  "[threads]") {
     support::TcpGate gate("127.0.0.1", database.port());

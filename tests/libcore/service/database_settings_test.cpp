@@ -58,11 +58,13 @@ TEST_CASE("a variable is stronger than preset, profile and policy, and each valu
                                 {"DB_POOL_SIZING", "cpu"},
                                 {"DB_POOL_MAX", "77"},
                                 {"DB_IDLE_TIMEOUT", "9s"},
-                                {"DB_LIFETIME_SECS", "90"}});
+                                {"DB_LIFETIME_SECS", "90"},
+                                {"DB_MAX_USES", "100"}});
     CHECK(read.errors().empty());
     CHECK(read.settings.max == 77);
     CHECK(read.settings.idle_timeout == 9s);
     CHECK(read.settings.lifetime == 90s);
+    CHECK(read.settings.uses == 100);
     CHECK(read.settings.connection.statement_timeout == 10s);
     CHECK(read.settings.connection.query_deadline == 11s);
     CHECK(read.shown("DB_POOL_PRESET") == "discord environment");
@@ -75,6 +77,8 @@ TEST_CASE("a variable is stronger than preset, profile and policy, and each valu
     CHECK(read.shown("DB_CONNECT_TIMEOUT") == "5s preset lean");
     CHECK(config({}).shown("DB_CONNECT_TIMEOUT") == "2s profile production");
     CHECK(config({}).shown("DB_POOL_MAX") == "20 default");
+    CHECK(config({}).shown("DB_MAX_USES") == "0 default");
+    CHECK(config({{"DB_POOL_PRESET", "neon"}}).shown("DB_MAX_USES") == "5000 preset serverless");
 }
 
 TEST_CASE("demand is asked for what it sizes for, by the policy or by a preset") {
