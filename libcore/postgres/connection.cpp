@@ -40,10 +40,10 @@ bool is_about_preparation(const DatabaseError& error) {
 
 }  // namespace
 
-Connection::Connection(const ConnectionSettings& settings, Observe observe)
+Connection::Connection(const ConnectionSettings& settings, Observe observe, const std::stop_token& stop)
     : query_deadline_(settings.query_deadline), observe_(std::move(observe)) {
     connection_ =
-        observed(observe_, Observation::Kind::connect, "connect", [&] { return connect(settings); });
+        observed(observe_, Observation::Kind::connect, "connect", [&] { return connect(settings, stop); });
 }
 
 Connection::~Connection() = default;
@@ -59,6 +59,17 @@ bool Connection::usable() const {
 
 bool Connection::is_stale() const {
     return !connection_ || wait_for(PQsocket(connection_.get()), POLLIN, std::chrono::steady_clock::now());
+}
+
+bool Connection::answers_within(std::chrono::milliseconds limit) {
+    try {
+        observed(observe_, Observation::Kind::statement, "ping",
+                 [&] { return query("ping", "", deadline_after(limit)); });
+        return usable();
+    } catch (const DatabaseError&) {
+        close();
+        return false;
+    }
 }
 
 void Connection::close() noexcept {
@@ -144,8 +155,11 @@ void Connection::send(const Statement& statement, const std::vector<const char*>
 }
 
 Result Connection::query(const char* name, const std::string& sql) {
+    return query(name, sql, deadline_after(query_deadline_));
+}
+
+Result Connection::query(const char* name, const std::string& sql, Deadline deadline) {
     must_be_open(name);
-    const Deadline deadline = deadline_after(query_deadline_);
     if (!PQsendQuery(connection_.get(), sql.c_str()))
         lose(Cause::connection, std::string(name) + ": the statement could not be sent");
     flush(name, deadline);

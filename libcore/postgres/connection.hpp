@@ -4,12 +4,13 @@
 #pragma once
 
 #include <chrono>
-#include <map>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "libcore/postgres/connection_settings.hpp"
 #include "libcore/postgres/error.hpp"
 #include "libcore/postgres/libpq.hpp"
 #include "libcore/postgres/observation.hpp"
@@ -19,26 +20,12 @@
 
 namespace postgres {
 
-/// A zero means no limit, everywhere.
-struct ConnectionSettings {
-    std::string url;
-    std::string application_name = "tidings";
-    /// As libpq knows them, where the URL does not say; empty leaves it to libpq.
-    std::string sslmode{};
-    std::string sslrootcert{};
-    std::chrono::milliseconds connect_timeout{10'000};
-    /// Enforced by the server; `query_deadline` is ours, for when the server is gone, and a little longer.
-    std::chrono::milliseconds statement_timeout{15'000};
-    std::chrono::milliseconds query_deadline{16'000};
-    std::chrono::milliseconds lock_timeout{0};
-    /// More of the session's settings, such as {"enable_seqscan", "off"}.
-    std::map<std::string, std::string> session{};
-};
-
 class Connection {
 public:
-    /// Connects; throws DatabaseError. Resolving a host name is libpq's and not covered by the timeout.
-    explicit Connection(const ConnectionSettings& settings, Observe observe = {});
+    /// Connects; throws DatabaseError, also when asked to stop. Resolving a host name is libpq's and not
+    /// covered by the timeout.
+    explicit Connection(const ConnectionSettings& settings, Observe observe = {},
+                        const std::stop_token& stop = {});
     ~Connection();
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
@@ -56,6 +43,8 @@ public:
     bool usable() const;
     /// The server has closed the connection, or has said something unasked for, since the last answer.
     bool is_stale() const;
+    /// The server answers in time. If not, the connection is closed.
+    bool answers_within(std::chrono::milliseconds limit);
     /// Closes the connection: every later call throws.
     void close() noexcept;
 
@@ -75,6 +64,7 @@ private:
     void send(const Statement& statement, const std::vector<const char*>& values, Begin begin,
               Prepare prepare);
     Result query(const char* name, const std::string& sql);
+    Result query(const char* name, const std::string& sql, Deadline deadline);
     void flush(const char* name, Deadline deadline);
     Result next_result(const char* name, Deadline deadline);
     void must_be_open(const char* name) const;

@@ -2,6 +2,7 @@
 // SQLSTATEs are read in libcore/postgres only; texts never repeat a parameter or a password.
 #pragma once
 
+#include <chrono>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -54,10 +55,18 @@ public:
     using DatabaseError::DatabaseError;
 };
 
-/// Every connection of the pool stayed in use for all of the acquire timeout.
+/// The pool has no connection for this caller: all stayed in use until its time was up, or so many wait, or
+/// for so long already, that it need not begin to.
 class PoolExhausted : public DatabaseError {
 public:
-    using DatabaseError::DatabaseError;
+    PoolExhausted(const std::string& text, std::chrono::milliseconds retry_after)
+        : DatabaseError(Cause::exhausted, text), retry_after_(retry_after) {}
+
+    /// Sooner, it would meet the same crowd.
+    std::chrono::milliseconds retry_after() const { return retry_after_; }
+
+private:
+    std::chrono::milliseconds retry_after_;
 };
 
 }  // namespace postgres

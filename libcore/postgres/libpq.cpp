@@ -142,7 +142,19 @@ std::vector<Options> one_by_one(const Options& options) {
     return each;
 }
 
-LibpqConnection connect(const Options& options, Deadline deadline) {
+/// Looks now and then whether it should stop.
+bool wait_unless_stopped(int socket, short events, Deadline deadline, const std::stop_token& stop) {
+    if (!stop.stop_possible()) return wait_for(socket, events, deadline);
+    constexpr std::chrono::milliseconds look_every(100);
+    while (!stop.stop_requested()) {
+        const auto now = std::chrono::steady_clock::now();
+        if (wait_for(socket, events, std::min(deadline, now + look_every))) return true;
+        if (now >= deadline) return false;
+    }
+    return false;
+}
+
+LibpqConnection connect(const Options& options, Deadline deadline, const std::stop_token& stop) {
     LibpqConnection connection = start(options);
     PQsetErrorVerbosity(connection.get(), PQERRORS_VERBOSE);
     PQsetNoticeReceiver(
@@ -152,7 +164,7 @@ LibpqConnection connect(const Options& options, Deadline deadline) {
         if (state == PGRES_POLLING_FAILED || PQstatus(connection.get()) == CONNECTION_BAD)
             refuse(connection.get());
         const short events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
-        if (!wait_for(PQsocket(connection.get()), events, deadline))
+        if (!wait_unless_stopped(PQsocket(connection.get()), events, deadline, stop))
             throw DatabaseError(DatabaseError::Cause::deadline, "connect: no answer from the server in time");
         state = PQconnectPoll(connection.get());
     }
@@ -162,17 +174,18 @@ LibpqConnection connect(const Options& options, Deadline deadline) {
 
 }  // namespace
 
-LibpqConnection connect(const ConnectionSettings& settings) {
+LibpqConnection connect(const ConnectionSettings& settings, const std::stop_token& stop) {
     const auto servers = one_by_one(connection_options(settings));
     const Deadline deadline = deadline_after(settings.connect_timeout);
     for (auto left = static_cast<std::ptrdiff_t>(servers.size());; --left) {
         const Options& server = servers[servers.size() - static_cast<std::size_t>(left)];
         const auto now = std::chrono::steady_clock::now();
         try {
-            return connect(server, deadline == Deadline::max() ? deadline : now + (deadline - now) / left);
+            return connect(server, deadline == Deadline::max() ? deadline : now + (deadline - now) / left,
+                           stop);
         } catch (const DatabaseError& error) {
             // A password that one of them refuses is refused by all.
-            if (left == 1 || error.is_refused_login()) throw;
+            if (left == 1 || error.is_refused_login() || stop.stop_requested()) throw;
         }
     }
 }

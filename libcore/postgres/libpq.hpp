@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <stop_token>
 
 struct pg_conn;
 
@@ -23,7 +24,8 @@ Deadline deadline_after(std::chrono::milliseconds limit);
 /// Waits for `events` of poll(2); false when the deadline came first.
 bool wait_for(int socket, short events, Deadline deadline);
 
-/// Connects within `connect_timeout` and prepares the session; throws DatabaseError.
-LibpqConnection connect(const ConnectionSettings& settings);
+/// Connects within `connect_timeout` and prepares the session; throws DatabaseError. Asked to stop, it gives
+/// up within a tenth of a second.
+LibpqConnection connect(const ConnectionSettings& settings, const std::stop_token& stop = {});
 
 }  // namespace postgres

@@ -1,195 +1,324 @@
 #include "libcore/postgres/pool.hpp"
 
-#include <atomic>
 #include <cassert>
 #include <condition_variable>
-#include <deque>
-#include <list>
 #include <mutex>
-#include <stdexcept>
+#include <optional>
+#include <random>
 #include <string>
+#include <thread>
 #include <utility>
+#include <variant>
 #include <vector>
-
-#include "libcore/postgres/jitter.hpp"
 
 namespace postgres {
 
 namespace {
 
+using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-/// What a borrower's turn gives: a connection, or (null) the right to open one.
-struct Grant {
-    std::unique_ptr<Connection> connection;
-    Clock::time_point expires{};
-    int generation = 0;
-    int uses = 0;
-};
+// A server that is there answers nothing within milliseconds.
+constexpr std::chrono::milliseconds ping_patience = 1s;
+// What has just been used is not asked whether it lives.
+constexpr std::chrono::milliseconds rest_before_ping = 500ms;
+constexpr std::chrono::hours longest_sleep{1};
+
+/// Why there is none, if the server is not the reason.
+std::string why_none(Lending::Reason reason, int max) {
+    switch (reason) {
+        case Lending::Reason::late:
+            return "all " + std::to_string(max) + " connections stayed in use";
+        case Lending::Reason::full:
+            return "too many wait for one of " + std::to_string(max) + " connections";
+        case Lending::Reason::shed:
+            return "waiting for one of " + std::to_string(max) + " connections takes too long";
+        case Lending::Reason::unreachable:
+        case Lending::Reason::closed:
+            break;
+    }
+    return {};
+}
+
+[[noreturn]] void refuse(Lending::Refusal refusal, int max, const std::optional<DatabaseError>& failure) {
+    if (const auto why = why_none(refusal.reason, max); !why.empty())
+        throw PoolExhausted("acquire: " + why, refusal.retry_after);
+    if (failure && refusal.reason == Lending::Reason::unreachable) throw DatabaseError(*failure);
+    throw DatabaseError(DatabaseError::Cause::connection, "acquire: there is no connection");
+}
 
 }  // namespace
 
-/// Invariant: while anybody waits, no connection is idle and no slot is free. So whoever comes later cannot
-/// overtake: there is nothing to take.
-class Pool::Impl {
+/// Performs what `Lending` decides: connections, threads and their waiting are here.
+class PoolImpl {
 public:
-    Impl(PoolSettings settings, Observe observe)
-        : settings_(std::move(settings)), observe_(std::move(observe)) {
-        if (settings_.max < 1) throw std::invalid_argument("a pool needs room for one connection");
+    struct Borrowed {
+        int place;
+        std::unique_ptr<Connection> connection;
+    };
+
+    PoolImpl(PoolSettings settings, Observe observe)
+        : settings_(std::move(settings)),
+          observe_(std::move(observe)),
+          lending_(settings_, std::random_device{}()),
+          connections_(static_cast<std::size_t>(settings_.max)),
+          housekeeper_([this](const std::stop_token& stop) { keep_house(stop); }) {}
+
+    ~PoolImpl() {
+        housekeeper_.request_stop();
+        housekeeper_.join();
+        happened([&](Clock::time_point, Orders& orders) { lending_.close(orders); });
+        assert(lending_.state().total == 0 && "a lease outlives its pool");
     }
 
-    ~Impl() { assert(total_ == static_cast<int>(idle_.size()) && "a lease outlives its pool"); }
-
-    Grant borrow() {
-        Grant grant =
-            observed(observe_, Observation::Kind::acquire, "acquire", [this] { return take_turn(); });
-        if (grant.connection && (is_over(grant) || grant.connection->is_stale())) grant.connection.reset();
-        if (!grant.connection) {
-            try {
-                grant = open();
-            } catch (...) {
-                pass_on({});
-                throw;
-            }
-        }
-        ++grant.uses;
-        return grant;
+    Borrowed borrow(Lending::Use use, Deadline deadline) {
+        Borrowed borrowed = observed(observe_, Observation::Kind::acquire, "acquire",
+                                     [&] { return take_turn(use, deadline); });
+        if (!borrowed.connection) borrowed.connection = open(borrowed.place, deadline);
+        return borrowed;
     }
 
-    void give_back(Grant grant) {
-        const bool used_up = settings_.uses != 0 && grant.uses >= settings_.uses;
-        if (!grant.connection->usable() || used_up || is_over(grant)) grant.connection.reset();
-        pass_on(std::move(grant));
-        close_unneeded();
+    void give_back(int place, std::unique_ptr<Connection> connection) {
+        const bool usable = connection->usable();
+        if (!usable) connection.reset();  // it ends before its place is free
+        happened([&](Clock::time_point now, Orders& orders) {
+            at(place) = std::move(connection);
+            lending_.give_back(place, usable, now, orders);
+        });
     }
 
     void renew() {
-        std::deque<Idle> closing;  // ends after the lock does
-        const std::scoped_lock lock(mutex_);
-        ++generation_;
-        closing.swap(idle_);
-        total_ -= static_cast<int>(closing.size());
+        happened([&](Clock::time_point, Orders& orders) { lending_.renew(orders); });
+    }
+
+    void resize(int max, int min) {
+        happened([&](Clock::time_point now, Orders& orders) {
+            lending_.resize(max, min, now, orders);
+            if (connections_.size() < static_cast<std::size_t>(max))
+                connections_.resize(static_cast<std::size_t>(max));
+        });
     }
 
     PoolState state() const {
         const std::scoped_lock lock(mutex_);
-        const int idle = static_cast<int>(idle_.size());
-        return {total_, idle, total_ - idle, static_cast<int>(waiting_.size()), settings_.max};
+        return lending_.state();
     }
 
 private:
-    struct Idle {
-        Grant grant;
-        Clock::time_point since;
-    };
+    using Orders = Lending::Orders;
+    using Grant = Lending::Grant;
+    using Lock = std::unique_lock<std::mutex>;
 
+    /// Stands on its thread's stack.
     struct Waiter {
         std::condition_variable changed;
-        bool served = false;
-        Grant grant;
+        std::optional<Lending::Answer> answer{};
+
+        void tell(const Lending::Answer& told) {
+            answer = told;
+            changed.notify_one();  // under the lock: the waiter ends with its owner's wait
+        }
     };
 
-    Grant take_turn() {
-        std::unique_lock lock(mutex_);
-        if (!idle_.empty()) {
-            Grant grant = std::move(idle_.back().grant);
-            idle_.pop_back();
-            return grant;
-        }
-        if (total_ < settings_.max) {
-            ++total_;
-            return {};
-        }
+    /// A sound connection, or (null) the right to open one.
+    Borrowed take_turn(Lending::Use use, Deadline deadline) {
         Waiter self;
-        const auto place = waiting_.insert(waiting_.end(), &self);
-        if (self.changed.wait_for(lock, settings_.acquire_timeout, [&] { return self.served; }))
-            return std::move(self.grant);
-        waiting_.erase(place);
-        throw PoolExhausted(DatabaseError::Cause::exhausted,
-                            "acquire: all " + std::to_string(settings_.max) + " connections stayed in use");
+        const auto now = Clock::now();
+        const Lending::Ask ask{&self, use, std::min(deadline, deadline_after(settings_.acquire_timeout)),
+                               now};
+        Lock lock(mutex_);
+        Orders orders;
+        auto grant = settle(lending_.ask(ask, now, orders), orders, ask, self, lock);
+        while (!grant.open) {
+            auto connection = std::move(at(grant.place));
+            lock.unlock();
+            if (is_sound(*connection, grant.rested)) return {grant.place, std::move(connection)};
+            connection.reset();
+            lock.lock();
+            orders = {};
+            self.answer.reset();
+            grant =
+                settle(lending_.found_dead(grant.place, ask, Clock::now(), orders), orders, ask, self, lock);
+        }
+        return {grant.place, nullptr};
     }
 
-    Grant open() const {
-        const int generation = generation_;  // before it connects: a renewal meanwhile means this one, too
-        auto connection = std::make_unique<Connection>(settings_.connection, observe_);
-        if (settings_.lifetime == settings_.lifetime.zero())
-            return {std::move(connection), Clock::time_point::max(), generation};
-        return {std::move(connection), Clock::now() + settings_.lifetime - jitter(settings_.lifetime),
-                generation};
+    Grant settle(Lending::Answer answer, Orders& orders, const Lending::Ask& ask, Waiter& self, Lock& lock) {
+        perform(orders, lock);
+        if (std::holds_alternative<Lending::Waits>(answer)) {
+            if (!self.changed.wait_until(lock, ask.deadline, [&] { return self.answer.has_value(); }))
+                self.answer = lending_.give_up(&self, Clock::now());
+            answer = *self.answer;
+        }
+        if (const auto* refusal = std::get_if<Lending::Refusal>(&answer))
+            refuse(*refusal, lending_.state().max, failure_);
+        return std::get<Grant>(answer);
     }
 
-    /// To whoever waits longest; else a connection rests, and a bare slot is free again.
-    void pass_on(Grant grant) {
-        const std::scoped_lock lock(mutex_);
-        if (!waiting_.empty()) {
-            Waiter& next = *waiting_.front();
-            waiting_.pop_front();
-            next.grant = std::move(grant);
-            next.served = true;
-            next.changed.notify_one();  // under the lock: `next` ends with its owner's wait
-        } else if (grant.connection) {
-            idle_.push_back({std::move(grant), Clock::now()});
-        } else {
-            --total_;
+    bool is_sound(Connection& connection, Clock::duration rested) const {
+        if (settings_.validation == Validation::off) return true;
+        if (connection.is_stale()) return false;
+        return settings_.validation == Validation::peek || rested < rest_before_ping ||
+               connection.answers_within(ping_patience);
+    }
+
+    std::unique_ptr<Connection> open(int place, Deadline deadline) {
+        auto settings = settings_.connection;
+        if (deadline != Deadline::max()) {
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+            if (settings.connect_timeout == 0ms || left < settings.connect_timeout)
+                settings.connect_timeout = std::max(left, 1ms);
+        }
+        try {
+            auto connection = std::make_unique<Connection>(settings, observe_);
+            happened([&](Clock::time_point now, Orders& orders) { lending_.opened(place, now, orders); });
+            return connection;
+        } catch (const DatabaseError& error) {
+            if (error.timed_out() && Clock::now() >= deadline)
+                happened([&](auto now, Orders& orders) { lending_.abandoned(place, now, orders); });
+            else
+                could_not_open(place, error);
+            throw;
+        } catch (...) {
+            could_not_open(place, std::nullopt);
+            throw;
         }
     }
 
-    /// The connection used last is lent first, so the front has rested longest.
-    void close_unneeded() {
-        std::vector<Idle> closing;  // ends after the lock does
-        const std::scoped_lock lock(mutex_);
-        const auto rested_since = Clock::now() - settings_.idle_timeout;
-        while (!idle_.empty() && total_ > settings_.min && idle_.front().since < rested_since) {
-            closing.push_back(std::move(idle_.front()));
-            idle_.pop_front();
-            --total_;
+    void could_not_open(int place, std::optional<DatabaseError> error) {
+        happened([&](Clock::time_point now, Orders& orders) {
+            failure_ = std::move(error);
+            lending_.failed(place, now, orders);
+        });
+    }
+
+    void keep_house(const std::stop_token& stop) {
+        Lock lock(mutex_);
+        while (!stop.stop_requested()) {
+            Orders orders;
+            lending_.tick(Clock::now(), orders);
+            const auto [open, check] = std::pair(orders.open, orders.check);
+            const bool busy = open || check || !orders.close.empty();
+            perform(orders, lock);
+            if (open) open_ahead(*open, stop, lock);
+            if (check) look_after(*check, lock);
+            if (busy) continue;
+            sleeping_until_ = std::min(lending_.due(), Clock::now() + longest_sleep);
+            // A copy: it is read while the lock is open.
+            const auto until = sleeping_until_;
+            chores_.wait_until(lock, stop, until, [&] { return sleeping_until_ == awake; });
+            sleeping_until_ = awake;
         }
     }
 
-    bool is_over(const Grant& grant) const {
-        return grant.generation != generation_ || Clock::now() >= grant.expires;
+    void open_ahead(int place, const std::stop_token& stop, Lock& lock) {
+        lock.unlock();
+        try {
+            auto connection = std::make_unique<Connection>(settings_.connection, observe_, stop);
+            happened([&](Clock::time_point now, Orders& orders) {
+                at(place) = std::move(connection);
+                lending_.opened(place, now, orders);
+            });
+        } catch (const DatabaseError& error) {
+            could_not_open(place, error);
+        }
+        lock.lock();
     }
+
+    void look_after(int place, Lock& lock) {
+        auto connection = std::move(at(place));
+        lock.unlock();
+        const bool alive = !connection->is_stale() && connection->answers_within(ping_patience);
+        if (!alive) connection.reset();
+        happened([&](Clock::time_point now, Orders& orders) {
+            at(place) = std::move(connection);
+            lending_.checked(place, alive, now, orders);
+        });
+        lock.lock();
+    }
+
+    template <class Event>
+    void happened(const Event& event) {
+        Lock lock(mutex_);
+        Orders orders;
+        event(Clock::now(), orders);
+        perform(orders, lock);
+    }
+
+    /// Connections end while the lock is open.
+    void perform(Orders& orders, Lock& lock) {
+        tell(orders);
+        while (!orders.close.empty()) {
+            const auto places = std::move(orders.close);
+            std::vector<std::unique_ptr<Connection>> closing;
+            for (const int place : places) closing.push_back(std::move(at(place)));
+            lock.unlock();
+            closing.clear();
+            lock.lock();
+            orders = {};
+            for (const int place : places) lending_.closed(place, Clock::now(), orders);
+            tell(orders);
+        }
+        if (lending_.due() < sleeping_until_) {
+            sleeping_until_ = awake;
+            chores_.notify_one();
+        }
+    }
+
+    static void tell(const Orders& orders) {
+        for (const auto& [who, grant] : orders.granted) static_cast<Waiter*>(who)->tell(grant);
+        for (const auto& [who, refusal] : orders.refused) static_cast<Waiter*>(who)->tell(refusal);
+    }
+
+    std::unique_ptr<Connection>& at(int place) { return connections_[static_cast<std::size_t>(place)]; }
+
+    static constexpr auto awake = Clock::time_point::min();
 
     const PoolSettings settings_;
     const Observe observe_;
 
-    std::atomic<int> generation_{0};
     mutable std::mutex mutex_;
-    int total_ = 0;  // connections and slots out, in being made, and idle
-    std::deque<Idle> idle_;
-    std::list<Waiter*> waiting_;  // they stand on their threads' stacks, the first to come in front
+    Lending lending_;
+    std::vector<std::unique_ptr<Connection>> connections_;  ///< that rest, by their places
+    std::optional<DatabaseError> failure_;                  ///< of the last attempt to connect that failed
+    Clock::time_point sleeping_until_ = awake;              ///< the housekeeper
+    std::condition_variable_any chores_;
+    std::jthread housekeeper_;  // last: it uses all of the above
 };
 
 Pool::Pool(PoolSettings settings, Observe observe)
-    : impl_(std::make_unique<Impl>(std::move(settings), std::move(observe))) {}
+    : impl_(std::make_shared<PoolImpl>(std::move(settings), std::move(observe))) {}
 
-Pool::~Pool() = default;
+Pool::Pool(std::shared_ptr<PoolImpl> impl, Lending::Use use) : impl_(std::move(impl)), use_(use) {}
 
-Lease Pool::lease() {
-    Grant grant = impl_->borrow();
-    return {*this, std::move(grant.connection), grant.expires, grant.generation, grant.uses};
+Pool Pool::reserved() const {
+    return {impl_, Lending::Use::reserved};
+}
+
+Lease Pool::lease(Deadline deadline) {
+    auto borrowed = impl_->borrow(use_, deadline);
+    return {*impl_, borrowed.place, std::move(borrowed.connection)};
 }
 
 void Pool::renew() {
     impl_->renew();
 }
 
+void Pool::resize(int max, int min) {
+    impl_->resize(max, min);
+}
+
 PoolState Pool::state() const {
     return impl_->state();
 }
 
-Lease::Lease(Pool& pool, std::unique_ptr<Connection> connection, Clock::time_point expires, int generation,
-             int uses)
-    : pool_(&pool),
-      connection_(std::move(connection)),
-      expires_(expires),
-      generation_(generation),
-      uses_(uses) {}
+Lease::Lease(PoolImpl& pool, int place, std::unique_ptr<Connection> connection)
+    : pool_(&pool), place_(place), connection_(std::move(connection)) {}
 
 Lease::Lease(Lease&& other) noexcept = default;
 
 Lease::~Lease() {
-    if (connection_) pool_->impl_->give_back({std::move(connection_), expires_, generation_, uses_});
+    if (connection_) pool_->give_back(place_, std::move(connection_));
 }
 
 }  // namespace postgres

@@ -1,38 +1,18 @@
 // A bounded set of connections that threads borrow one at a time, first come, first served.
-// Owns no thread: connections are made, checked and retired by the threads that borrow and return them.
+// Connections are made by the threads that borrow them; a thread of the pool's own opens some ahead and looks
+// after those that rest.
 #pragma once
 
 #include <chrono>
 #include <memory>
 
 #include "libcore/postgres/connection.hpp"
+#include "libcore/postgres/lending.hpp"
+#include "libcore/postgres/pool_settings.hpp"
 
 namespace postgres {
 
-struct PoolSettings {
-    ConnectionSettings connection;
-    int max = 4;
-    /// Idle connections above this many are closed after `idle_timeout`. Nothing is opened before it is
-    /// needed.
-    int min = 1;
-    std::chrono::milliseconds acquire_timeout{3'000};
-    std::chrono::milliseconds idle_timeout{30'000};
-    /// Less up to 10 %, so that connections made together do not end together. Zero means for ever.
-    std::chrono::milliseconds lifetime{1'800'000};
-    /// How often a connection is lent before another takes its place. Zero means for ever.
-    int uses = 0;
-};
-
-/// `active` counts borrowed connections and those being made for a borrower.
-struct PoolState {
-    int total = 0;
-    int idle = 0;
-    int active = 0;
-    int waiting = 0;
-    int max = 0;
-};
-
-class Pool;
+class PoolImpl;
 
 /// Exclusive use of one connection, which goes back to the pool at the end. Must not outlive the pool.
 class Lease {
@@ -46,23 +26,21 @@ public:
 
 private:
     friend class Pool;
-    using Clock = std::chrono::steady_clock;
 
-    Lease(Pool& pool, std::unique_ptr<Connection> connection, Clock::time_point expires, int generation,
-          int uses);
+    Lease(PoolImpl& pool, int place, std::unique_ptr<Connection> connection);
 
-    Pool* pool_;
+    PoolImpl* pool_;
+    int place_;
     std::unique_ptr<Connection> connection_;
-    Clock::time_point expires_;
-    int generation_;
-    int uses_;
 };
 
-/// Thread-safe.
+/// Thread-safe. A handle: copies share the connections, which end with the last of them.
 class Pool {
 public:
     explicit Pool(PoolSettings settings, Observe observe = {});
-    ~Pool();
+
+    /// The same connections, for those whom the reserve is for.
+    Pool reserved() const;
 
     /// Runs one statement, committed by itself, on any connection. Throws like `lease` and `Connection::run`.
     template <class... Args>
@@ -70,21 +48,25 @@ public:
         return lease()->run(statement, args...);
     }
 
-    /// Waits at most `acquire_timeout` for its turn, then throws PoolExhausted; throws DatabaseError when it
-    /// has to connect and cannot.
-    Lease lease();
+    /// Waits for its turn, at most until the deadline and no longer than `acquire_timeout`, then throws
+    /// PoolExhausted; it does so at once when waiting would be in vain. Throws DatabaseError when a
+    /// connection is needed and cannot be made.
+    Lease lease(Deadline deadline = Deadline::max());
 
     /// No connection made before this call is lent after it: those that rest are closed now, those that are
     /// out when they come back. For what a session keeps to its end, such as the rules of time zones.
     void renew();
 
+    /// Effective at once for what rests and for those who wait; what is out above it ends when it comes back.
+    void resize(int max, int min);
+
     PoolState state() const;
 
 private:
-    friend class Lease;
-    class Impl;
+    Pool(std::shared_ptr<PoolImpl> impl, Lending::Use use);
 
-    std::unique_ptr<Impl> impl_;
+    std::shared_ptr<PoolImpl> impl_;
+    Lending::Use use_ = Lending::Use::ordinary;
 };
 
 }  // namespace postgres

@@ -84,9 +84,9 @@ void show_pool(runtime::Registry& registry, const postgres::Pool& pool) {
                            [&pool] { return pool.state().max; });
 }
 
-runtime::Check database_check(postgres::Pool& pool) {
-    return {"database", [&pool] {
-                postgres::check_schema(pool);
+runtime::Check database_check(const postgres::Pool& pool) {
+    return {"database", [reserve = pool.reserved()]() mutable {
+                postgres::check_schema(reserve);
                 return runtime::CheckResult{};
             }};
 }

@@ -41,11 +41,12 @@ json::Problem problem_of(const NoMatch& none) {
     }
 }
 
-json::Problem unavailable() {
-    return {503, "unavailable", "The service cannot reach its database right now. Please try again."};
+/// Rounded up, so that it is never too early.
+std::string whole_seconds(std::chrono::nanoseconds duration) {
+    return std::to_string(std::chrono::ceil<std::chrono::seconds>(duration).count());
 }
 
-runtime::Reply reply_of(Answer answer, const std::string& request_id) {
+runtime::Reply reply_of(Answer answer, const std::string& request_id, std::chrono::milliseconds retry_after) {
     if (auto* ready = std::get_if<runtime::Reply>(&answer)) return std::move(*ready);
     const auto& problem = std::get<json::Problem>(answer);
     runtime::Reply reply{.status = problem.status,
@@ -53,17 +54,12 @@ runtime::Reply reply_of(Answer answer, const std::string& request_id) {
                          .body = json::encode(problem, request_id),
                          .headers = {}};
     if (problem.status == 401) reply.headers.emplace_back("WWW-Authenticate", "Bearer");
-    if (problem.status == 503) reply.headers.emplace_back("Retry-After", "1");
+    if (problem.status == 503) reply.headers.emplace_back("Retry-After", whole_seconds(retry_after));
     return reply;
 }
 
 Address client_of(const runtime::Request& request, const TrustedProxies& trusted) {
     return client_address(request.peer_address, request.all_headers("x-forwarded-for"), trusted);
-}
-
-/// Rounded up, so that it is never too early.
-std::string whole_seconds(std::chrono::nanoseconds duration) {
-    return std::to_string(std::chrono::ceil<std::chrono::seconds>(duration).count());
 }
 
 }  // namespace
@@ -82,7 +78,8 @@ runtime::Reply Application::handle(const runtime::Request& request) {
     metrics_.begin();
     Visit visit{request, request_id_of(request), trace_id(request.header("traceparent")),
                 match(request.method, request.path)};
-    auto reply = reply_of(guarded(visit), visit.request_id);
+    auto answer = guarded(visit);
+    auto reply = reply_of(std::move(answer), visit.request_id, visit.retry_after);
     for (auto& header : visit.headers) reply.headers.push_back(std::move(header));
     reply.headers.emplace_back("X-Request-Id", visit.request_id);
     const auto* found = std::get_if<Match>(&visit.target);
@@ -106,13 +103,15 @@ void Application::log_slow(const Visit& visit, int status, std::chrono::nanoseco
 }
 
 Answer Application::guarded(Visit& visit) {
-    const auto log_unavailable = [&](const std::exception& error) {
+    const auto unavailable = [&](const std::exception& error) {
         if (const auto suppressed = unavailable_limit_.pass()) {
             log::error("database unavailable", {{"error", error.what()},
                                                 {"request_id", visit.request_id},
                                                 {"trace_id", visit.trace_id},
                                                 {"suppressed", *suppressed}});
         }
+        return json::Problem{503, "unavailable",
+                             "The service cannot reach its database right now. Please try again."};
     };
     const auto log_failure = [&](const std::exception& error) {
         const auto* found = std::get_if<Match>(&visit.target);
@@ -125,13 +124,13 @@ Answer Application::guarded(Visit& visit) {
     try {
         return answer(visit);
     } catch (const StaleReference& error) {
-        log_unavailable(error);
-        return unavailable();
+        return unavailable(error);
+    } catch (const postgres::PoolExhausted& error) {
+        visit.retry_after = error.retry_after();
+        return unavailable(error);
     } catch (const postgres::DatabaseError& error) {
-        if (error.connection_lost() || error.timed_out() || error.is_lock_timeout()) {
-            log_unavailable(error);
-            return unavailable();
-        }
+        if (error.connection_lost() || error.timed_out() || error.is_lock_timeout())
+            return unavailable(error);
         log_failure(error);
     } catch (const std::exception& error) {
         log_failure(error);

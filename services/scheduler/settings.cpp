@@ -17,6 +17,8 @@ Settings read_settings(runtime::Environment& environment) {
         {.application = "scheduler-svc", .kind = service::PoolUser::loops, .size = {.max = 4, .min = 1}});
     // A plan cached while a partition was empty must not scan it once it is full.
     settings.database.connection.session = {{"enable_seqscan", "off"}, {"jit", "off"}};
+    // Every pass may need one, and readiness can wait its turn.
+    settings.database.reserve = 0;
     settings.housekeeping = settings.database;
     settings.housekeeping.max = 2;
     settings.housekeeping.min = 0;

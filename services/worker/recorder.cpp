@@ -43,8 +43,8 @@ std::string_view trace_of(const std::vector<Finished>& batch, const domain::Uuid
 
 }  // namespace
 
-Recorder::Recorder(postgres::Pool& pool, rabbitmq::Consumer& consumer, runtime::Registry& registry)
-    : pool_(pool),
+Recorder::Recorder(const postgres::Pool& pool, rabbitmq::Consumer& consumer, runtime::Registry& registry)
+    : pool_(pool.reserved()),
       consumer_(consumer),
       superseded_(outcome_counter(registry, "SUPERSEDED")),
       given_back_(outcome_counter(registry, "GIVEN_BACK")),

@@ -18,7 +18,8 @@ namespace worker {
 
 class Recorder {
 public:
-    Recorder(postgres::Pool& pool, rabbitmq::Consumer& consumer, runtime::Registry& registry);
+    /// Takes its connections from the reserve: while outcomes wait for one, the claims go on that need it.
+    Recorder(const postgres::Pool& pool, rabbitmq::Consumer& consumer, runtime::Registry& registry);
 
     /// True when the recorder should look at once.
     bool put(Finished finished);
@@ -38,7 +39,7 @@ private:
     void give_back(const std::vector<Finished>& batch);
     void count(const std::vector<postgres::Recorded>& recorded);
 
-    postgres::Pool& pool_;
+    postgres::Pool pool_;
     rabbitmq::Consumer& consumer_;
     Mailbox<Finished> finished_;
     Clock::time_point oldest_{};

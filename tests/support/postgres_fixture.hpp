@@ -34,7 +34,10 @@ public:
 
     postgres::ConnectionSettings settings() const;
     postgres::Connection connection() const { return postgres::Connection(settings()); }
-    postgres::Pool pool(int max = 4) const { return postgres::Pool({.connection = settings(), .max = max}); }
+    /// All of them for anybody, as soon as somebody wants them.
+    postgres::Pool pool(int max = 4) const {
+        return postgres::Pool({.connection = settings(), .max = max, .reserve = 0, .connects_per_second = 0});
+    }
 
 private:
     std::string server_;

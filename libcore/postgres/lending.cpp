@@ -1,0 +1,166 @@
+// Those who ask: who is served, who waits, who is refused.
+
+#include "libcore/postgres/lending.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace postgres {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// Sooner would only add to what there is too much of.
+constexpr std::chrono::milliseconds least_retry_after = 1s;
+
+}  // namespace
+
+Lending::Answer Lending::ask(const Ask& ask, Time now, Orders& orders) {
+    if (anybody_waits()) serve(now, orders);
+    Line& line = line_of(ask.use);
+    if (line.empty() && reserved_.empty())
+        if (const auto granted = grant(ask.use, now, orders)) return *granted;
+    if (const auto refused = refusal(ask, now)) return *refused;
+    line.push_back(ask);
+    line.back().since = now;
+    if (ask.use == Use::ordinary) shedding_.waiting(now - ordinary_.front().since, standing(), now);
+    look_again(waiting_due(now));
+    return Waits{};
+}
+
+Lending::Refusal Lending::give_up(Who who, Time now) {
+    for (Line* line : {&ordinary_, &reserved_}) {
+        const auto found = std::ranges::find(*line, who, &Ask::who);
+        if (found == line->end()) continue;
+        const Refusal answer = refuse(Reason::late, now);
+        line->erase(found);
+        return answer;
+    }
+    throw std::logic_error("who gives up does not wait");
+}
+
+Lending::Answer Lending::found_dead(int place, const Ask& ask, Time now, Orders& orders) {
+    vacate(place);
+    const Answer answer = ask_again(ask, now, orders);
+    serve(now, orders);
+    return answer;
+}
+
+/// He has had his turn: nobody is before him.
+Lending::Answer Lending::ask_again(const Ask& ask, Time now, Orders& orders) {
+    if (const auto granted = grant(ask.use, now, orders)) return *granted;
+    if (closed_) return refuse(Reason::closed, now);
+    if (ask.deadline <= now) return refuse(Reason::late, now);
+    line_of(ask.use).push_front(ask);
+    return Waits{};
+}
+
+/// To whoever waits longest, as much as there is.
+void Lending::serve(Time now, Orders& orders) {
+    if (!anybody_waits()) return;
+    shed(now, orders);
+    serve(reserved_, now, orders);
+    if (reserved_.empty()) serve(ordinary_, now, orders);
+}
+
+void Lending::serve(Line& line, Time now, Orders& orders) {
+    while (!line.empty()) {
+        const Ask& first = line.front();
+        const auto granted = grant(first.use, now, orders);
+        if (!granted) return;
+        orders.granted.emplace_back(first.who, *granted);
+        if (first.use == Use::ordinary) shedding_.turn(now - first.since, standing(), now);
+        line.pop_front();
+    }
+}
+
+/// Those who would come too late, and under overload those who have waited too long.
+void Lending::shed(Time now, Orders& orders) {
+    const auto refuse_first = [&](Line& line, Reason reason) {
+        orders.refused.emplace_back(line.front().who, refuse(reason, now));
+        line.pop_front();
+    };
+    for (Line* line : {&reserved_, &ordinary_})
+        while (!line->empty() && line->front().deadline <= now) refuse_first(*line, Reason::late);
+    if (ordinary_.empty()) return;
+    shedding_.waiting(now - ordinary_.front().since, standing(), now);
+    while (standing() && shedding_.overloaded(now) &&
+           now - ordinary_.front().since >= shedding_.longest_wait())
+        refuse_first(ordinary_, Reason::shed);
+}
+
+/// The one used last: it is the likeliest to be sound, and the others may rest long enough to be closed.
+std::optional<Lending::Grant> Lending::grant(Use use, Time now, Orders& orders) {
+    if (closed_ || !may_lend(use)) return std::nullopt;
+    while (!resting_.empty()) {
+        const int place = resting_.back();
+        resting_.pop_back();
+        if (is_over(at(place), now)) {
+            retire(place, orders);
+            continue;
+        }
+        at(place).state = Place::State::lent;
+        at(place).use = use;
+        ++at(place).uses;
+        count_out(use, 1);
+        return Grant{place, false, now - at(place).since};
+    }
+    if (total_ >= max_ || !guard_.admits(now)) return std::nullopt;
+    const int place = start_opening(Place::State::opening, now);
+    at(place).use = use;
+    count_out(use, 1);
+    return Grant{place, true, {}};
+}
+
+/// What is known already: waiting would be in vain.
+std::optional<Lending::Refusal> Lending::refusal(const Ask& ask, Time now) const {
+    if (closed_) return refuse(Reason::closed, now);
+    if (ask.deadline <= now) return refuse(Reason::late, now);
+    if (total_ == closing_ && guard_.next() > ask.deadline)
+        return refuse(guard_.failing() ? Reason::unreachable : Reason::late, now);
+    if (ask.use == Use::reserved || ordinary_.empty()) return std::nullopt;
+    if (ordinary_.size() >= most_waiting()) return refuse(Reason::full, now);
+    if (standing() && shedding_.overloaded(now) && ask.deadline - now < shedding_.target())
+        return refuse(Reason::shed, now);
+    return std::nullopt;
+}
+
+Lending::Refusal Lending::refuse(Reason reason, Time now) const {
+    Duration longest{};
+    for (const Line* line : {&reserved_, &ordinary_})
+        if (!line->empty()) longest = std::max(longest, now - line->front().since);
+    return {reason, std::max(least_retry_after, std::chrono::ceil<std::chrono::milliseconds>(2 * longest))};
+}
+
+void Lending::refuse_all(Reason reason, Time now, Orders& orders) {
+    for (Line* line : {&reserved_, &ordinary_}) {
+        for (const Ask& ask : *line) orders.refused.emplace_back(ask.who, refuse(reason, now));
+        line->clear();
+    }
+}
+
+std::size_t Lending::most_waiting() const {
+    constexpr int of_each = 10, at_least = 64;
+    return static_cast<std::size_t>(settings_.most_waiting.value_or(std::max(of_each * max_, at_least)));
+}
+
+int Lending::reserve() const {
+    constexpr int enough_to_share = 4;
+    return std::clamp(settings_.reserve.value_or(max_ >= enough_to_share ? 1 : 0), 0, max_ - 1);
+}
+
+/// Enough to keep every connection busy once more: what is behind them waits for more than one to finish.
+bool Lending::standing() const {
+    return static_cast<int>(ordinary_.size()) > max_;
+}
+
+Lending::Time Lending::waiting_due(Time now) const {
+    Time due = Time::max();
+    const Use first = reserved_.empty() ? Use::ordinary : Use::reserved;
+    if (anybody_waits() && total_ < max_ && may_lend(first)) due = guard_.next();
+    if (standing()) due = std::min(due, shedding_.look_at(ordinary_.front().since, now));
+    return due;
+}
+
+}  // namespace postgres

@@ -1,0 +1,183 @@
+// Decides who of those who ask gets which connection of a pool, and which connections are opened, checked and
+// closed. Events go in, decisions come out; connections are known by their places only.
+// Pure: no I/O, no threads, time is an argument, randomness a seed.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <optional>
+#include <random>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "libcore/postgres/connect_guard.hpp"
+#include "libcore/postgres/pool_settings.hpp"
+#include "libcore/postgres/shedding.hpp"
+
+namespace postgres {
+
+/// `active` counts borrowed connections and those being made for a borrower.
+struct PoolState {
+    int total = 0;
+    int idle = 0;
+    int active = 0;
+    int waiting = 0;
+    int max = 0;
+};
+
+/// Invariant: while anybody waits, there is nothing that he could be given; so whoever comes later cannot
+/// overtake. Whom the reserve is for goes first.
+class Lending {
+public:
+    using Time = std::chrono::steady_clock::time_point;
+    using Duration = std::chrono::steady_clock::duration;
+    /// Tells those who wait apart; never looked into.
+    using Who = void*;
+
+    enum class Use { ordinary, reserved };
+
+    struct Ask {
+        Who who;
+        Use use = Use::ordinary;
+        Time deadline = Time::max();
+        Time since{};  ///< when it was asked first
+    };
+
+    /// The connection that rested at `place`, or the right and the duty to open one there.
+    struct Grant {
+        int place;
+        bool open;
+        Duration rested{};
+    };
+
+    enum class Reason {
+        late,         ///< all connections stayed in use until the deadline
+        full,         ///< too many wait
+        shed,         ///< waiting has been too long for too long
+        unreachable,  ///< the last attempt to connect failed, and there is no connection
+        closed,
+    };
+    struct Refusal {
+        Reason reason;
+        std::chrono::milliseconds retry_after;
+    };
+    struct Waits {};
+    using Answer = std::variant<Grant, Refusal, Waits>;
+
+    /// What is to be done after an event. Those who are named here wait no more.
+    struct Orders {
+        std::vector<std::pair<Who, Grant>> granted{};
+        std::vector<std::pair<Who, Refusal>> refused{};
+        std::vector<int> close{};
+        std::optional<int> open{};   ///< for nobody yet; from `tick` only
+        std::optional<int> check{};  ///< from `tick` only
+    };
+
+    Lending(const PoolSettings& settings, unsigned seed);
+
+    Answer ask(const Ask& ask, Time now, Orders& orders);
+    /// The one who waited goes. It must not have been named in orders.
+    Refusal give_up(Who who, Time now);
+
+    void opened(int place, Time now, Orders& orders);
+    void failed(int place, Time now, Orders& orders);
+    /// Not the server's fault: its time was up.
+    void abandoned(int place, Time now, Orders& orders);
+
+    /// Of what was lent. If it is not usable, it has been closed.
+    void give_back(int place, bool usable, Time now, Orders& orders);
+    /// What was lent had ended while it rested, and is closed: it is as if it had not been lent.
+    Answer found_dead(int place, const Ask& ask, Time now, Orders& orders);
+    void checked(int place, bool alive, Time now, Orders& orders);
+    void closed(int place, Time now, Orders& orders);
+
+    /// What time alone brings about. To be called at `due()`, which only events bring nearer.
+    void tick(Time now, Orders& orders);
+    Time due() const { return due_; }
+
+    /// No connection opened before is lent after it.
+    void renew(Orders& orders);
+    void resize(int max, int min, Time now, Orders& orders);
+    /// Nobody gets anything from now on.
+    void close(Orders& orders);
+
+    PoolState state() const;
+
+private:
+    struct Place {
+        enum class State { empty, opening, opening_ahead, lent, resting, checked, closing };
+
+        State state = State::empty;
+        Use use = Use::ordinary;
+        int generation = 0;
+        int uses = 0;
+        Time expires{};
+        Time since{};  ///< it rests
+        Time heard{};  ///< from the server
+    };
+    using Line = std::deque<Ask>;
+
+    Place& at(int place) { return places_[static_cast<std::size_t>(place)]; }
+    Line& line_of(Use use) { return use == Use::ordinary ? ordinary_ : reserved_; }
+    bool anybody_waits() const { return !ordinary_.empty() || !reserved_.empty(); }
+    bool standing() const;
+    std::size_t most_waiting() const;
+    int reserve() const;
+    bool may_lend(Use use) const { return use == Use::reserved || ordinary_out_ < max_ - reserve(); }
+    int staying() const { return total_ - closing_; }
+    bool is_over(const Place& place, Time now) const;
+
+    Answer ask_again(const Ask& ask, Time now, Orders& orders);
+    void serve(Time now, Orders& orders);
+    void serve(Line& line, Time now, Orders& orders);
+    void shed(Time now, Orders& orders);
+    std::optional<Grant> grant(Use use, Time now, Orders& orders);
+    std::optional<Refusal> refusal(const Ask& ask, Time now) const;
+    Refusal refuse(Reason reason, Time now) const;
+    void refuse_all(Reason reason, Time now, Orders& orders);
+
+    int start_opening(Place::State state, Time now);
+    void put_down(int place, Time now, Orders& orders);
+    void retire(int place, Orders& orders);
+    void retire_oldest(Orders& orders);
+    void vacate(int place);
+    void count_out(Use use, int change);
+
+    void close_unneeded(Time now, Orders& orders);
+    void look_after_one(Time now, Orders& orders);
+    void open_ahead(Time now, Orders& orders);
+
+    Time waiting_due(Time now) const;
+    Time ahead_due() const;
+    Time resting_due(const Place& place) const;
+    void look_again(Time at) { due_ = std::min(due_, at); }
+    Duration part_of(Duration span);
+
+    const PoolSettings settings_;
+    int max_;
+    int min_;
+    ConnectGuard guard_;
+    Shedding shedding_;
+    std::minstd_rand random_;
+
+    std::vector<Place> places_;
+    std::vector<int> resting_;  ///< what has rested longest in front
+    Line ordinary_;
+    Line reserved_;
+
+    int total_ = 0;  ///< places that are not empty
+    int closing_ = 0;
+    bool opening_ahead_ = false;
+    bool checking_ = false;
+    int out_ = 0;           ///< lent, or being opened for somebody
+    int ordinary_out_ = 0;  ///< of these, by whom the reserve is not for
+    int generation_ = 0;
+    bool closed_ = false;
+    Time ahead_at_{};  ///< not before, the next is opened ahead
+    Time due_{};
+};
+
+}  // namespace postgres

@@ -1,0 +1,229 @@
+// The connections: how they come, rest, are looked after, and go.
+
+#include <algorithm>
+#include <cassert>
+#include <stdexcept>
+
+#include "libcore/postgres/lending.hpp"
+
+namespace postgres {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// Many programs that start together, or meet a new server, do not fill their pools in one go.
+constexpr std::chrono::milliseconds stagger = 50ms;
+
+Lending::Time after(Lending::Time time, Lending::Duration span) {
+    return span == Lending::Duration::zero() ? Lending::Time::max() : time + span;
+}
+
+}  // namespace
+
+Lending::Lending(const PoolSettings& settings, unsigned seed)
+    : settings_(settings),
+      max_(settings.max),
+      min_(settings.min),
+      guard_(settings.connects_at_once, settings.connects_per_second, seed),
+      shedding_(settings.shed_above, settings.shed_interval),
+      random_(seed) {
+    if (max_ < 1) throw std::invalid_argument("a pool needs room for one connection");
+    places_.resize(static_cast<std::size_t>(max_));
+    resting_.reserve(places_.size());
+}
+
+void Lending::opened(int place, Time now, Orders& orders) {
+    const bool ahead = at(place).state == Place::State::opening_ahead;
+    assert(ahead || at(place).state == Place::State::opening);
+    guard_.succeeded();
+    at(place).heard = at(place).since = now;
+    at(place).expires = after(now, settings_.lifetime - part_of(settings_.lifetime / 10));
+    if (ahead) {
+        opening_ahead_ = false;
+        put_down(place, now, orders);
+    } else {
+        at(place).state = Place::State::lent;
+        ++at(place).uses;
+    }
+    serve(now, orders);
+    look_again(now);
+}
+
+void Lending::failed(int place, Time now, Orders& orders) {
+    guard_.failed(now);
+    vacate(place);
+    // Nobody has one to give back, and nobody is trying any more.
+    if (total_ == closing_) refuse_all(Reason::unreachable, now, orders);
+    serve(now, orders);
+}
+
+void Lending::abandoned(int place, Time now, Orders& orders) {
+    guard_.abandoned();
+    vacate(place);
+    serve(now, orders);
+}
+
+void Lending::give_back(int place, bool usable, Time now, Orders& orders) {
+    assert(at(place).state == Place::State::lent);
+    if (usable) {
+        at(place).heard = at(place).since = now;
+        put_down(place, now, orders);
+    } else {
+        vacate(place);
+    }
+    serve(now, orders);
+}
+
+void Lending::checked(int place, bool alive, Time now, Orders& orders) {
+    checking_ = false;
+    if (alive) {
+        at(place).heard = now;
+        put_down(place, now, orders);
+        look_again(now);
+    } else {
+        vacate(place);
+    }
+    serve(now, orders);
+}
+
+void Lending::closed(int place, Time now, Orders& orders) {
+    --closing_;
+    vacate(place);
+    serve(now, orders);
+}
+
+void Lending::tick(Time now, Orders& orders) {
+    serve(now, orders);
+    close_unneeded(now, orders);
+    look_after_one(now, orders);
+    open_ahead(now, orders);
+
+    due_ = std::min(waiting_due(now), ahead_due());
+    for (const int place : resting_) look_again(resting_due(at(place)));
+}
+
+void Lending::renew(Orders& orders) {
+    ++generation_;
+    for (const int place : std::exchange(resting_, {})) retire(place, orders);
+}
+
+void Lending::resize(int max, int min, Time now, Orders& orders) {
+    if (max < 1) throw std::invalid_argument("a pool needs room for one connection");
+    max_ = max;
+    min_ = min;
+    places_.resize(std::max(places_.size(), static_cast<std::size_t>(max)));
+    while (staying() > max_ && !resting_.empty()) retire_oldest(orders);
+    serve(now, orders);
+    look_again(now);
+}
+
+void Lending::close(Orders& orders) {
+    closed_ = true;
+    for (const int place : std::exchange(resting_, {})) retire(place, orders);
+    refuse_all(Reason::closed, {}, orders);
+}
+
+PoolState Lending::state() const {
+    const int idle = static_cast<int>(resting_.size()) + int(checking_);
+    return {total_, idle, out_, static_cast<int>(ordinary_.size() + reserved_.size()), max_};
+}
+
+bool Lending::is_over(const Place& place, Time now) const {
+    return place.generation != generation_ || now >= place.expires ||
+           (settings_.uses != 0 && place.uses >= settings_.uses);
+}
+
+int Lending::start_opening(Place::State state, Time now) {
+    const auto empty = std::ranges::find(places_, Place::State::empty, &Place::state);
+    *empty = {.state = state, .generation = generation_};
+    ++total_;
+    guard_.started(now);
+    return static_cast<int>(empty - places_.begin());
+}
+
+/// It rests, unless its time is over.
+void Lending::put_down(int place, Time now, Orders& orders) {
+    if (at(place).state == Place::State::lent) count_out(at(place).use, -1);
+    if (closed_ || staying() > max_ || is_over(at(place), now)) return retire(place, orders);
+    at(place).state = Place::State::resting;
+    auto next = resting_.end();
+    while (next != resting_.begin() && at(*(next - 1)).since > at(place).since) --next;
+    resting_.insert(next, place);
+    look_again(resting_due(at(place)));
+}
+
+/// Its place is free when it is closed.
+void Lending::retire(int place, Orders& orders) {
+    at(place).state = Place::State::closing;
+    ++closing_;
+    orders.close.push_back(place);
+    look_again({});  // fewer than the minimum may stay
+}
+
+void Lending::retire_oldest(Orders& orders) {
+    const int oldest = resting_.front();
+    resting_.erase(resting_.begin());
+    retire(oldest, orders);
+}
+
+void Lending::vacate(int place) {
+    const auto state = std::exchange(at(place).state, Place::State::empty);
+    if (state == Place::State::lent || state == Place::State::opening) count_out(at(place).use, -1);
+    if (state == Place::State::opening_ahead) opening_ahead_ = false;
+    --total_;
+    look_again({});
+}
+
+void Lending::count_out(Use use, int change) {
+    out_ += change;
+    if (use == Use::ordinary) ordinary_out_ += change;
+}
+
+void Lending::close_unneeded(Time now, Orders& orders) {
+    std::erase_if(resting_, [&](int place) {
+        const bool over = is_over(at(place), now);
+        if (over) retire(place, orders);
+        return over;
+    });
+    while (staying() > min_ && !resting_.empty() &&
+           now >= after(at(resting_.front()).since, settings_.idle_timeout))
+        retire_oldest(orders);
+}
+
+/// The others can be lent meanwhile.
+void Lending::look_after_one(Time now, Orders& orders) {
+    if (checking_ || closed_) return;
+    const auto place = std::ranges::find_if(
+        resting_, [&](int each) { return now >= after(at(each).heard, settings_.health_check); });
+    if (place == resting_.end()) return;
+    at(*place).state = Place::State::checked;
+    checking_ = true;
+    orders.check = *place;
+    resting_.erase(place);
+}
+
+void Lending::open_ahead(Time now, Orders& orders) {
+    if (now < ahead_due()) return;
+    opening_ahead_ = true;
+    ahead_at_ = now + stagger - part_of(stagger / 2);
+    orders.open = start_opening(Place::State::opening_ahead, now);
+}
+
+Lending::Time Lending::ahead_due() const {
+    if (closed_ || opening_ahead_ || staying() >= min_ || total_ >= max_) return Time::max();
+    return std::max(ahead_at_, guard_.next_ahead());
+}
+
+Lending::Time Lending::resting_due(const Place& place) const {
+    Time due = place.expires;
+    if (!checking_) due = std::min(due, after(place.heard, settings_.health_check));
+    if (staying() > min_) due = std::min(due, after(place.since, settings_.idle_timeout));
+    return due;
+}
+
+Lending::Duration Lending::part_of(Duration span) {
+    return Duration(std::uniform_int_distribution<Duration::rep>(0, span.count())(random_));
+}
+
+}  // namespace postgres

@@ -1,0 +1,451 @@
+#include "libcore/postgres/lending.hpp"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <string>
+
+using namespace std::chrono_literals;
+using postgres::Lending;
+using postgres::PoolSettings;
+using Answer = Lending::Answer;
+using Reason = Lending::Reason;
+using Use = Lending::Use;
+
+namespace {
+
+/// A pool at a moment, and those who may ask it: people are numbers.
+struct Desk {
+    explicit Desk(const PoolSettings& settings) : lending(settings, 1) {}
+
+    Answer ask(int person, Lending::Duration patience = 3s, Use use = Use::ordinary) {
+        orders = {};
+        return lending.ask({who(person), use, now + patience, now}, now, orders);
+    }
+
+    /// Asks, opens if it has to, and gives the place.
+    int lend(int person, Use use = Use::ordinary) {
+        const auto answer = ask(person, 3s, use);
+        REQUIRE(std::holds_alternative<Lending::Grant>(answer));
+        const auto grant = std::get<Lending::Grant>(answer);
+        if (grant.open) lending.opened(grant.place, now, orders = {});
+        return grant.place;
+    }
+
+    void give_back(int place, bool usable = true) { lending.give_back(place, usable, now, orders = {}); }
+
+    void pass(Lending::Duration span) {
+        now += span;
+        lending.tick(now, orders = {});
+    }
+
+    /// As long as there is something to do, it is done.
+    void keep_house(Lending::Duration span) {
+        for (const auto end = now + span; now < end;) {
+            now = std::max(now, std::min(end, lending.due()));
+            lending.tick(now, orders = {});
+            finish();
+        }
+    }
+
+    void finish() {
+        while (orders.open || orders.check || !orders.close.empty()) {
+            const auto todo = orders;
+            orders = {};
+            if (todo.open) lending.opened(*todo.open, now, orders), ++opened_ahead;
+            if (todo.check) lending.checked(*todo.check, true, now, orders), ++checks;
+            for (const int place : todo.close) lending.closed(place, now, orders), ++closed;
+        }
+    }
+
+    std::string granted() const {
+        std::string people;
+        for (const auto& [person, grant] : orders.granted)
+            people += std::to_string(number(person)) + (grant.open ? " opens " : " gets ");
+        return people;
+    }
+    std::string refused() const {
+        std::string people;
+        for (const auto& [person, refusal] : orders.refused)
+            people += std::to_string(number(person)) + (refusal.reason == Reason::shed ? " shed " : " ");
+        return people;
+    }
+
+    static void* who(int person) { return reinterpret_cast<void*>(static_cast<std::intptr_t>(person)); }
+    static int number(void* person) { return static_cast<int>(reinterpret_cast<std::intptr_t>(person)); }
+
+    Lending::Time now{1'000s};
+    Lending lending;
+    Lending::Orders orders;
+    int opened_ahead = 0, checks = 0, closed = 0;
+};
+
+bool waits(const Answer& answer) {
+    return std::holds_alternative<Lending::Waits>(answer);
+}
+
+bool is_refused(const Answer& answer, Reason reason) {
+    const auto* refusal = std::get_if<Lending::Refusal>(&answer);
+    return refusal && refusal->reason == reason && refusal->retry_after >= 1s;
+}
+
+bool opens(const Answer& answer) {
+    const auto* grant = std::get_if<Lending::Grant>(&answer);
+    return grant && grant->open;
+}
+
+}  // namespace
+
+TEST_CASE("what was used last is lent first") {
+    Desk desk({.max = 3});
+    const int first = desk.lend(1), second = desk.lend(2), third = desk.lend(3);
+    desk.give_back(second);
+    desk.pass(1ms);
+    desk.give_back(third);
+    desk.pass(1ms);
+    desk.give_back(first);
+    CHECK(desk.lend(4) == first);
+    CHECK(desk.lend(5) == third);
+    CHECK(desk.lend(6) == second);
+}
+
+TEST_CASE("those who wait are served in the order in which they came, and nobody overtakes them") {
+    Desk desk({.max = 1});
+    const int place = desk.lend(1);
+    for (int person = 2; person < 6; ++person) CHECK(waits(desk.ask(person)));
+    desk.give_back(place);
+    CHECK(desk.granted() == "2 gets ");
+    CHECK(waits(desk.ask(6)));
+    desk.give_back(place, false);
+    CHECK(desk.granted() == "3 opens ");
+    CHECK(desk.lending.state().waiting == 3);
+}
+
+TEST_CASE("who gives up is skipped, and told to come back later the longer he has waited") {
+    Desk desk({.max = 1});
+    const int place = desk.lend(1);
+    desk.ask(2);
+    desk.ask(3, 5s);
+    desk.now += 3s;
+    CHECK(desk.lending.give_up(Desk::who(2), desk.now).retry_after == 6s);
+    desk.give_back(place);
+    CHECK(desk.granted() == "3 gets ");
+}
+
+TEST_CASE("whose time is up is not served any more") {
+    Desk desk({.max = 1});
+    const int place = desk.lend(1);
+    desk.ask(2, 1s);
+    desk.ask(3, 1s);
+    desk.ask(4, 5s);
+    desk.now += 1s;
+    desk.give_back(place);
+    CHECK(desk.refused() == "2 3 ");
+    CHECK(desk.granted() == "4 gets ");
+}
+
+TEST_CASE("so many may wait, and the next is refused at once") {
+    Desk desk({.max = 1, .most_waiting = 2});
+    desk.lend(1);
+    CHECK(waits(desk.ask(2)));
+    CHECK(waits(desk.ask(3)));
+    CHECK(is_refused(desk.ask(4), Reason::full));
+    CHECK(waits(desk.ask(5, 3s, Use::reserved)));
+}
+
+TEST_CASE("unless it is said, ten may wait for each connection, and 64 in any case") {
+    const auto [max, most] = GENERATE(std::pair(1, 64), std::pair(20, 200));
+    Desk desk({.max = max, .reserve = 0, .connects_at_once = 0, .connects_per_second = 0});
+    for (int person = 0; person < max; ++person) desk.lend(person + 1);
+    for (int person = 0; person < most; ++person) REQUIRE(waits(desk.ask(1'000 + person)));
+    CHECK(is_refused(desk.ask(5'000), Reason::full));
+}
+
+TEST_CASE("whoever comes after his deadline is refused, unless there is one for him") {
+    Desk desk({.max = 1});
+    const int place = desk.lend(1);
+    CHECK(is_refused(desk.ask(2, 0ms), Reason::late));
+    desk.give_back(place);
+    CHECK(std::holds_alternative<Lending::Grant>(desk.ask(3, 0ms)));
+}
+
+TEST_CASE("who cannot be served before his deadline is told so at once") {
+    Desk desk({.max = 2});
+    const auto answer = desk.ask(1);
+    desk.lending.failed(std::get<Lending::Grant>(answer).place, desk.now, desk.orders);
+    CHECK(is_refused(desk.ask(2, 10ms), Reason::unreachable));  // the next attempt is in 25 ms at least
+    CHECK(waits(desk.ask(3, 60ms)));
+}
+
+TEST_CASE("a line that has been too long for a second is cut to those who have not waited long") {
+    Desk desk({.max = 2});
+    const int place = desk.lend(1);
+    desk.lend(2);
+    int person = 10;
+    for (auto passed = 0ms; passed < 1'060ms; passed += 20ms) {
+        desk.pass(20ms);
+        desk.ask(person++);
+    }
+    // They came 20 ms apart, the first of them 1040 ms ago.
+    desk.pass(20ms);
+    CHECK(desk.refused().find("10 shed 11 shed ") == 0);
+    CHECK(desk.lending.state().waiting == 4);
+    desk.give_back(place);
+    CHECK(desk.granted() == std::to_string(person - 4) + " gets ");
+
+    CHECK(is_refused(desk.ask(person, 40ms), Reason::shed));
+    CHECK(waits(desk.ask(person, 60ms)));
+}
+
+TEST_CASE("those who wait for a slow one to finish are not shed as long as they are few") {
+    Desk desk({.max = 2});
+    desk.lend(1);
+    desk.lend(2);
+    desk.ask(3);
+    desk.ask(4);
+    for (int i = 0; i < 28; ++i) {
+        desk.pass(100ms);
+        CHECK(desk.refused().empty());
+    }
+    CHECK(desk.lending.state().waiting == 2);
+}
+
+TEST_CASE("the reserve is kept for those whom it is for") {
+    Desk desk({.max = 4});
+    desk.lend(1);
+    desk.lend(2);
+    const int third = desk.lend(3);
+    CHECK(waits(desk.ask(4)));
+    const int fourth = desk.lend(5, Use::reserved);
+    CHECK(waits(desk.ask(6, 3s, Use::reserved)));
+
+    desk.give_back(third);
+    CHECK(desk.granted() == "6 gets ");  // before the one who came earlier
+    desk.give_back(fourth);
+    CHECK(desk.granted() == "4 gets ");
+}
+
+TEST_CASE("a pool of three or fewer keeps no reserve unless it is told to") {
+    Desk desk({.max = 3});
+    desk.lend(1);
+    desk.lend(2);
+    desk.lend(3);
+    Desk told({.max = 3, .reserve = 2});
+    told.lend(1);
+    CHECK(waits(told.ask(2)));
+}
+
+TEST_CASE("who finds that his connection had died is not sent to the end of the line") {
+    Desk desk({.max = 1, .connects_per_second = 1});
+    const int place = desk.lend(1);
+    desk.give_back(place);
+    const Lending::Ask ask{Desk::who(2), Use::ordinary, desk.now + 3s, desk.now};
+    REQUIRE(std::holds_alternative<Lending::Grant>(desk.lending.ask(ask, desk.now, desk.orders)));
+    CHECK(waits(desk.ask(3)));
+    CHECK(waits(desk.lending.found_dead(place, ask, desk.now, desk.orders)));  // one a second is opened
+    desk.pass(1s);
+    CHECK(desk.granted() == "2 opens ");
+}
+
+TEST_CASE("when the last attempt fails and there is no connection, all who wait hear of it") {
+    Desk desk({.max = 2});
+    const int first = std::get<Lending::Grant>(desk.ask(1)).place;
+    const int second = std::get<Lending::Grant>(desk.ask(2)).place;
+    desk.ask(3);
+    desk.ask(4);
+    desk.lending.failed(first, desk.now, desk.orders = {});
+    CHECK(desk.refused().empty());
+    desk.lending.failed(second, desk.now, desk.orders = {});
+    CHECK(desk.refused() == "3 4 ");
+    CHECK(desk.lending.state().total == 0);
+}
+
+TEST_CASE("as long as there is a connection, those who wait go on waiting for it") {
+    Desk desk({.max = 2});
+    const int place = desk.lend(1);
+    const int opening = std::get<Lending::Grant>(desk.ask(2)).place;
+    desk.ask(3);
+    desk.lending.failed(opening, desk.now, desk.orders = {});
+    CHECK(desk.refused().empty());
+    desk.give_back(place);
+    CHECK(desk.granted() == "3 gets ");
+}
+
+TEST_CASE("after a failure whoever waits tries again when the pause is over") {
+    Desk desk({.max = 1});
+    desk.lending.failed(std::get<Lending::Grant>(desk.ask(1)).place, desk.now, desk.orders);
+    CHECK(waits(desk.ask(2)));
+    CHECK(desk.lending.due() - desk.now <= 50ms);
+    desk.pass(50ms);
+    CHECK(desk.granted() == "2 opens ");
+}
+
+TEST_CASE("the minimum is opened ahead, one after the other with pauses, and kept") {
+    Desk desk({.max = 5, .min = 3});
+    desk.keep_house(20ms);
+    CHECK(desk.lending.state().idle == 1);
+    desk.keep_house(1s);
+    CHECK(desk.opened_ahead == 3);
+    CHECK(desk.lending.state().idle == 3);
+
+    desk.lend(1);
+    desk.give_back(desk.lend(2), false);
+    desk.keep_house(1s);
+    CHECK(desk.opened_ahead == 4);
+    CHECK(desk.lending.state().total == 3);
+}
+
+TEST_CASE("a server that is away is tried ahead ten times more seldom than for somebody who waits") {
+    Desk desk({.max = 5, .min = 3});
+    int attempts = 0;
+    for (const auto end = desk.now + 60s; desk.now < end; desk.now = std::max(desk.now, desk.lending.due())) {
+        desk.lending.tick(desk.now, desk.orders = {});
+        if (!desk.orders.open) continue;
+        ++attempts;
+        desk.lending.failed(*desk.orders.open, desk.now, desk.orders);
+    }
+    CHECK(attempts > 10);
+    CHECK(attempts < 30);
+}
+
+TEST_CASE("connections above the minimum are closed when they have rested, the oldest first") {
+    Desk desk({.max = 4, .min = 1, .reserve = 0, .idle_timeout = 10s, .lifetime = 0ms, .health_check = 0ms});
+    std::vector<int> places;
+    for (int person = 1; person <= 4; ++person) places.push_back(desk.lend(person));
+    for (const int place : places) {
+        desk.pass(1s);
+        desk.give_back(place);
+    }
+    desk.pass(7s);
+    CHECK(desk.orders.close == std::vector{places[0]});
+    desk.finish();
+    desk.pass(1s);
+    CHECK(desk.orders.close == std::vector{places[1]});
+    desk.finish();
+    desk.keep_house(1h);
+    CHECK(desk.lending.state().total == 1);
+    CHECK(desk.lend(9) == places[3]);
+}
+
+TEST_CASE("lifetimes end apart, each up to a tenth early, and the minimum is opened anew") {
+    Desk desk({.max = 5, .min = 5, .lifetime = 100s, .health_check = 0ms});
+    desk.keep_house(1s);
+    desk.keep_house(88s);
+    CHECK(desk.closed == 0);
+    desk.keep_house(12s);
+    CHECK(desk.closed == 5);
+    CHECK(desk.opened_ahead == 10);
+    CHECK(desk.lending.state().idle == 5);
+}
+
+TEST_CASE("a connection that comes back after its lifetime is closed, and its place is free after that") {
+    Desk desk({.max = 1, .lifetime = 100s});
+    const int place = desk.lend(1);
+    desk.ask(2, 1h);
+    desk.pass(100s);
+    desk.give_back(place);
+    CHECK(desk.orders.close == std::vector{place});
+    CHECK(desk.granted().empty());
+    CHECK(desk.lending.state().total == 1);
+    desk.lending.closed(place, desk.now, desk.orders = {});
+    CHECK(desk.granted() == "2 opens ");
+}
+
+TEST_CASE("a connection is lent so many times") {
+    Desk desk({.max = 1, .uses = 3});
+    for (int i = 0; i < 3; ++i) {
+        CHECK(desk.orders.close.empty());
+        desk.give_back(desk.lend(1));
+    }
+    CHECK(desk.orders.close.size() == 1);
+}
+
+TEST_CASE("what has rested is checked, one at a time, and keeps its place in the order of resting") {
+    Desk desk({.max = 3, .min = 3, .health_check = 30s});
+    const int first = desk.lend(1), second = desk.lend(2);
+    desk.give_back(first);
+    desk.keep_house(1s);  // the third is opened
+    desk.give_back(second);
+
+    desk.pass(29s);
+    REQUIRE(desk.orders.check == first);
+    CHECK(desk.lending.state().idle == 3);
+    desk.pass(10s);
+    CHECK_FALSE(desk.orders.check);
+    desk.lending.checked(first, true, desk.now, desk.orders = {});
+    desk.keep_house(1s);
+    CHECK(desk.checks == 2);
+    desk.lend(1);
+    desk.lend(2);
+    CHECK(desk.lend(3) == first);
+}
+
+TEST_CASE("what does not answer is opened anew") {
+    Desk desk({.max = 2, .min = 1});
+    desk.keep_house(1s);
+    desk.pass(30s);
+    REQUIRE(desk.orders.check);
+    desk.lending.checked(*desk.orders.check, false, desk.now, desk.orders = {});
+    CHECK(desk.lending.state().total == 0);
+    desk.keep_house(1s);
+    CHECK(desk.lending.state().total == 1);
+    CHECK(desk.opened_ahead == 2);
+}
+
+TEST_CASE("an idle pool has little to do") {
+    Desk desk({.max = 20, .min = 5});
+    desk.keep_house(1s);
+    int rounds = 0;
+    for (const auto end = desk.now + 60s; desk.now < end; ++rounds) {
+        desk.now = desk.lending.due();
+        desk.lending.tick(desk.now, desk.orders = {});
+        desk.finish();
+    }
+    CHECK(rounds <= 25);
+}
+
+TEST_CASE("a renewed pool closes what rests now and what is out when it comes back") {
+    Desk desk({.max = 3});
+    const int lent = desk.lend(1), resting = desk.lend(2);
+    desk.give_back(resting);
+    desk.lending.renew(desk.orders = {});
+    CHECK(desk.orders.close == std::vector{resting});
+    desk.give_back(lent);
+    CHECK(desk.orders.close == std::vector{lent});
+}
+
+TEST_CASE("a smaller pool closes what rests at once and the rest as it comes back, a larger one serves") {
+    Desk desk({.max = 3});
+    const int first = desk.lend(1), second = desk.lend(2), third = desk.lend(3);
+    desk.give_back(third);
+    desk.lending.resize(1, 0, desk.now, desk.orders = {});
+    CHECK(desk.orders.close == std::vector{third});
+    desk.finish();
+    CHECK(waits(desk.ask(4)));
+    desk.give_back(second);
+    CHECK(desk.orders.close == std::vector{second});
+    CHECK(desk.granted().empty());
+    desk.finish();
+    desk.lending.resize(2, 0, desk.now, desk.orders = {});
+    CHECK(desk.granted() == "4 opens ");
+    desk.give_back(first);
+    CHECK(desk.lending.state().idle == 1);
+}
+
+TEST_CASE("a closed pool refuses all, and closes what comes back") {
+    Desk desk({.max = 1});
+    const int place = desk.lend(1);
+    desk.ask(2);
+    desk.lending.close(desk.orders = {});
+    CHECK(desk.refused() == "2 ");
+    CHECK(is_refused(desk.ask(3), Reason::closed));
+    desk.give_back(place);
+    CHECK(desk.orders.close == std::vector{place});
+}
+
+TEST_CASE("no more than four are opened at once for those who wait") {
+    Desk desk({.max = 10, .reserve = 0});
+    for (int person = 1; person <= 4; ++person) CHECK(opens(desk.ask(person)));
+    CHECK(waits(desk.ask(5)));
+    desk.lending.opened(0, desk.now, desk.orders = {});
+    CHECK(desk.granted() == "5 opens ");
+}

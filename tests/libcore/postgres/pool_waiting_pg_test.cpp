@@ -1,0 +1,186 @@
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <optional>
+#include <random>
+#include <thread>
+
+#include "tests/support/eventually.hpp"
+#include "tests/support/postgres_fixture.hpp"
+#include "tests/support/tcp_gate.hpp"
+
+using namespace std::chrono_literals;
+using postgres::Lease;
+using postgres::Pool;
+using postgres::PoolExhausted;
+using postgres::PoolSettings;
+using postgres::Statement;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr Statement echo{"echo", "SELECT $1::bigint"};
+constexpr Statement slow{"slow", "SELECT pg_sleep(0.01)"};
+constexpr Statement end_one{"end_one",
+                            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                            "WHERE datname = current_database() AND pid <> pg_backend_pid() LIMIT 1"};
+
+struct Fixture {
+    support::TestDatabase database{support::TestDatabase::Content::nothing};
+
+    PoolSettings settings(int max) const { return {.connection = database.settings(), .max = max}; }
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(Fixture, "when so many wait the next is refused at once and told when to come again",
+                 "[threads]") {
+    auto small = settings(1);
+    small.most_waiting = 2;
+    small.acquire_timeout = 20s;
+    Pool pool(small);
+    std::vector<std::thread> waiting;
+    {
+        const Lease held = pool.lease();
+        for (int i = 0; i < 2; ++i) waiting.emplace_back([&] { pool.run(echo, 1); });
+        REQUIRE(support::eventually([&] { return pool.state().waiting == 2; }));
+        const auto started = Clock::now();
+        try {
+            pool.lease();
+            FAIL("it was served");
+        } catch (const PoolExhausted& error) {
+            CHECK(error.retry_after() >= 1s);
+        }
+        CHECK(Clock::now() - started < 5s);
+    }
+    for (std::thread& thread : waiting) thread.join();
+    CHECK(pool.state().idle == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "a caller's own deadline ends his waiting, and one that is past the attempt") {
+    auto patient = settings(1);
+    patient.acquire_timeout = 60s;
+    Pool pool(patient);
+    const Lease held = pool.lease();
+    const auto started = Clock::now();
+    CHECK_THROWS_AS(pool.lease(started + 50ms), PoolExhausted);
+    CHECK(Clock::now() - started >= 50ms);
+    CHECK_THROWS_AS(pool.lease(started), PoolExhausted);
+    CHECK(Clock::now() - started < 20s);
+    CHECK(pool.state().waiting == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "a caller's own deadline ends his connecting, and is not held against the server") {
+    support::TcpGate gate("127.0.0.1", database.port());
+    auto gated = settings(1);
+    gated.connection.url = support::through(database.url(), gate.port());
+    Pool pool(gated);
+    gate.stall();
+    const auto started = Clock::now();
+    CHECK_THROWS_AS(pool.lease(started + 100ms), postgres::DatabaseError);
+    CHECK(Clock::now() - started < 5s);  // alone, connecting takes ten
+    CHECK(pool.state().total == 0);
+    gate.forward();
+    CHECK_NOTHROW(pool.lease(Clock::now() + 10s));
+}
+
+TEST_CASE_METHOD(Fixture, "the reserve serves those whom it is for while all others wait", "[threads]") {
+    auto patient = settings(4);
+    patient.acquire_timeout = 20s;
+    Pool pool(patient);
+    Pool reserve = pool.reserved();
+    std::thread waiting;
+    {
+        const Lease first = pool.lease(), second = pool.lease(), third = pool.lease();
+        waiting = std::thread([&] { pool.run(echo, 1); });
+        REQUIRE(support::eventually([&] { return pool.state().waiting == 1; }));
+        CHECK(reserve.run(echo, 7).front().get<int>(0) == 7);
+        CHECK(pool.state().waiting == 1);
+        CHECK(pool.state().idle == 1);
+    }
+    waiting.join();
+}
+
+TEST_CASE_METHOD(Fixture, "overload is shed, those who are served are served, and it is forgotten",
+                 "[threads]") {
+    auto busy = settings(2);
+    busy.shed_above = 20ms;
+    busy.shed_interval = 200ms;
+    Pool pool(busy);
+    std::atomic<int> served = 0, shed = 0;
+    std::atomic<bool> hint_missing = false;
+    {
+        std::vector<std::jthread> threads;
+        for (int i = 0; i < 40; ++i)
+            threads.emplace_back([&](const std::stop_token& stop) {
+                while (!stop.stop_requested()) {
+                    try {
+                        pool.run(slow);
+                        ++served;
+                    } catch (const PoolExhausted& error) {
+                        ++shed;
+                        if (error.retry_after() < 1s) hint_missing = true;
+                        std::this_thread::sleep_for(20ms);
+                    }
+                }
+            });
+        CHECK(support::eventually([&] { return shed > 100 && served > 30; }));
+    }
+    CHECK_FALSE(hint_missing);
+    CHECK(pool.state().waiting == 0);
+    CHECK(pool.run(echo, 1).front().get<int>(0) == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "whatever happens to the pool and its server, each reads its own answers",
+                 "[threads]") {
+    auto stormy = settings(4);
+    stormy.min = 2;
+    stormy.uses = 20;
+    stormy.lifetime = 300ms;
+    stormy.idle_timeout = 20ms;
+    stormy.health_check = 30ms;
+    stormy.connects_per_second = 200;
+    Pool pool(stormy);
+    std::atomic<int> wrong = 0, right = 0, failed = 0;
+    std::atomic<bool> too_many = false;
+    {
+        std::vector<std::jthread> threads;
+        for (std::int64_t thread = 0; thread < 12; ++thread)
+            threads.emplace_back([&, thread](const std::stop_token& stop) {
+                Pool mine = thread % 4 == 0 ? pool.reserved() : pool;
+                for (std::int64_t i = 0; !stop.stop_requested(); ++i) {
+                    const std::int64_t token = thread * 1'000'000 + i;
+                    try {
+                        auto lease = mine.lease(i % 7 == 0 ? Clock::now() + 5ms : Clock::time_point::max());
+                        const auto answer = lease->run(echo, token).front().get<std::int64_t>(0);
+                        ++(answer == token ? right : wrong);
+                    } catch (const postgres::DatabaseError&) {
+                        ++failed;
+                    }
+                    if (pool.state().total > 6) too_many = true;
+                }
+            });
+        threads.emplace_back([&](const std::stop_token& stop) {
+            std::minstd_rand random(1);
+            auto server = database.connection();
+            while (!stop.stop_requested()) {
+                std::this_thread::sleep_for(5ms);
+                const auto what = random() % 4;
+                if (what == 0) pool.renew();
+                if (what == 1) pool.resize(3 + static_cast<int>(random() % 4), 1);
+                if (what > 1) server.run(end_one);
+            }
+        });
+        CHECK(support::eventually([&] { return right > 2'000 && failed > 0; }, 60s));
+    }
+    CHECK(wrong == 0);
+    CHECK_FALSE(too_many);
+    CHECK(pool.state().waiting == 0);
+    CHECK(pool.state().active == 0);
+    CHECK(support::eventually([&] {  // the last one may be dying yet
+        try {
+            return pool.run(echo, 1).front().get<int>(0) == 1;
+        } catch (const postgres::DatabaseError&) {
+            return false;
+        }
+    }));
+}
