@@ -44,9 +44,9 @@ std::optional<std::string> Zones::canonical(std::string_view name) const {
     return found->second;
 }
 
-Reference::Reference(postgres::Pool& pool, runtime::Loops& loops)
-    : pool_(pool),
-      snapshot_(read(pool, nullptr, true)),
+Reference::Reference(const postgres::Pool& pool, runtime::Loops& loops)
+    : pool_(pool.reserved()),
+      snapshot_(read(pool_, nullptr, true)),
       refresher_("refresh_reference", loops, [this] { return refresh(); },
                  {.first = std::chrono::milliseconds(100), .longest = refresh_interval}) {}
 

@@ -53,8 +53,9 @@ public:
 /// Thread-safe. Owns the thread that reads.
 class Reference {
 public:
-    /// Reads once before it returns; throws DatabaseError.
-    Reference(postgres::Pool& pool, runtime::Loops& loops);
+    /// Reads once before it returns; throws DatabaseError. Asks over the reserve: without it, a pool whose
+    /// connections are all in use would refuse also those who come after.
+    Reference(const postgres::Pool& pool, runtime::Loops& loops);
 
     /// Throws StaleReference.
     std::shared_ptr<const Snapshot> current() const;
@@ -67,7 +68,7 @@ public:
 private:
     std::chrono::milliseconds refresh();
 
-    postgres::Pool& pool_;
+    postgres::Pool pool_;
     mutable std::mutex mutex_;
     std::shared_ptr<const Snapshot> snapshot_;
     std::set<std::string> used_prefixes_;

@@ -1,7 +1,11 @@
 // api-svc as operators meet it: away from its database, measured, stopped, migrated.
 
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <thread>
 
+#include "libcore/postgres/transaction.hpp"
 #include "tests/services/api_under_test.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/tcp_gate.hpp"
@@ -26,6 +30,44 @@ TEST_CASE("without its database it answers 503 and recovers by itself") {
     CHECK(support::eventually([&] { return api.call("GET", location).status == 200; }));
     CHECK(support::eventually(
         [&] { return support::http_get(api.service().ops_port(), "/readyz").status == 200; }));
+}
+
+TEST_CASE("while all connections are in use it says when to come again, and goes on when they are not") {
+    TestDatabase database;
+    Api api(database.url(),
+            {{"DB_POOL_MAX", "4"}, {"DB_ACQUIRE_TIMEOUT", "1200ms"}, {"DB_STATEMENT_TIMEOUT", "60s"}});
+    const auto location = api.add_user();
+    const auto in_use = [&] {
+        return support::http_get(api.service().ops_port(), "/metrics")
+                   .body.find("db_pool_size{state=\"active\"} 3\n") != std::string::npos;
+    };
+    std::atomic<int> served = 0;
+    std::vector<std::thread> stuck;
+    {
+        auto connection = database.connection();
+        postgres::Transaction lock(connection);
+        lock.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE");
+        for (int i = 0; i < 3; ++i) {
+            stuck.emplace_back([&] {
+                support::HttpClient client(api.service().port());
+                const auto reply =
+                    client.request("GET", location, {}, {{"Authorization", "Bearer " + api.key()}});
+                served += int(reply.status == 200);
+            });
+        }
+        REQUIRE(support::eventually(in_use));
+        // Longer than keys may be old: they are read over what is kept for that.
+        for (const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(8);
+             std::chrono::steady_clock::now() < end;) {
+            const auto refused = api.call("GET", location);
+            CHECK(refused.status == 503);
+            CHECK(refused.header("retry-after") == "3");
+        }
+        CHECK(support::http_get(api.service().ops_port(), "/readyz").status == 200);
+    }
+    for (auto& thread : stuck) thread.join();
+    CHECK(served == 3);
+    CHECK(api.call("GET", location).status == 200);
 }
 
 TEST_CASE("what it does can be read from its metrics and its log holds no personal data") {
