@@ -1,8 +1,10 @@
 #include "tests/support/servers/postgres_server.hpp"
 
+#include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <stdexcept>
 #include <utility>
-#include <vector>
 
 #include "libcore/postgres/connection.hpp"
 #include "tests/support/eventually.hpp"
@@ -21,11 +23,28 @@ constexpr auto long_start = 60s;
 
 constexpr postgres::Statement in_step{
     "in_step", "SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')"};
+constexpr postgres::Statement is_streaming{"is_streaming",
+                                           "SELECT EXISTS (SELECT FROM pg_stat_wal_receiver)"};
+constexpr postgres::Statement replay_state{"replay_state",
+                                           "SELECT pg_get_wal_replay_pause_state() = 'paused'"};
 constexpr postgres::Statement promote_standby{"promote_standby", "SELECT pg_promote(true, 60)"};
 
 void run_as_server(const std::string& program, const std::vector<std::string>& arguments) {
     const auto done = run(as_server_user, server_command(programs / program, arguments), environment);
     if (done.exit_code != 0) throw std::runtime_error(program + ": " + done.output);
+}
+
+/// The first of a server's processes makes all others, each with a group of its own.
+std::vector<pid_t> children_of(pid_t first) {
+    const auto number = std::to_string(first);
+    std::ifstream file("/proc/" + number + "/task/" + number + "/children");
+    return {std::istream_iterator<pid_t>(file), {}};
+}
+
+/// Whether or not somebody has noticed.
+bool has_ended(pid_t process) {
+    std::ifstream words("/proc/" + std::to_string(process) + "/cmdline");
+    return words.peek() == std::ifstream::traits_type::eof();
 }
 
 bool answers(const std::string& url) {
@@ -68,20 +87,30 @@ void PostgresServer::make_database() const {
 
 PostgresServer::PostgresServer(StandbyOf standby_of)
     : program_(standby_of.primary.program_),
-      url_("postgresql:///postgres?host=" + folder() + "&port=5432&user=postgres") {
+      url_("postgresql:///postgres?host=" + folder() + "&port=5432&user=postgres"),
+      settings_(std::move(standby_of.settings)) {
     run_as_server("pg_basebackup",
                   {"--pgdata=" + folder() + "/data", "--host=" + standby_of.primary.folder(), "--port=5432",
                    "--username=postgres", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"});
     start();
-    postgres::Connection sql({.url = standby_of.primary.url()});
-    sql.execute("ALTER SYSTEM SET synchronous_standby_names = '*'");
-    sql.execute("SELECT pg_reload_conf()");
-    if (!eventually([&] { return sql.run(in_step).front().get<int>(0) == 1; }, long_start))
-        throw std::runtime_error("the standby is not in step: " + server_->log());
+    postgres::Connection primary({.url = standby_of.primary.url()});
+    if (standby_of.in_step) {
+        primary.execute("ALTER SYSTEM SET synchronous_standby_names = '*'");
+        primary.execute("SELECT pg_reload_conf()");
+    }
+    postgres::Connection sql({.url = url_});
+    if (!eventually(
+            [&] {
+                return standby_of.in_step ? primary.run(in_step).front().get<int>(0) == 1
+                                          : sql.run(is_streaming).front().get<bool>(0);
+            },
+            long_start))
+        throw std::runtime_error("the standby does not follow: " + server_->log());
 }
 
 PostgresServer::~PostgresServer() {
     if (!server_) return;
+    thaw();
     server_->send_signal(SIGINT);  // its fast shutdown
     eventually([&] { return !server_->running(); });
 }
@@ -96,17 +125,54 @@ void PostgresServer::crash() {
     server_->wait_for_exit();
 }
 
+void PostgresServer::kill() {
+    signal_all(SIGSTOP);  // so that none is made while they are counted
+    const auto children = children_of(server_->pid());
+    signal_all(SIGKILL);
+    server_->wait_for_exit();
+    // Their memory is what the next start objects to.
+    if (!eventually([&] { return std::ranges::all_of(children, has_ended); }))
+        throw std::runtime_error("postgres: its processes do not end");
+}
+
+void PostgresServer::freeze() const {
+    signal_all(SIGSTOP);
+}
+
+void PostgresServer::thaw() const {
+    signal_all(SIGCONT);
+}
+
+void PostgresServer::signal_all(int signal) const {
+    server_->send_signal(signal);
+    for (const pid_t child : children_of(server_->pid())) ::kill(child, signal);
+}
+
 void PostgresServer::start() {
-    server_.emplace(
-        as_server_user,
-        server_command(program_,
-                       {"-D", folder() + "/data", "--port=" + std::to_string(port_ == 0 ? 5432 : port_),
-                        port_ == 0 ? "--listen_addresses=" : "--listen_addresses=127.0.0.1",
-                        port_ == 0 ? "--ssl=off" : "--ssl=on", "--unix_socket_directories=" + folder(),
-                        "--fsync=off", "--timezone=UTC", "--log_timezone=UTC"}),
-        environment);
+    std::vector<std::string> arguments{"-D",
+                                       folder() + "/data",
+                                       "--port=" + std::to_string(port_ == 0 ? 5432 : port_),
+                                       port_ == 0 ? "--listen_addresses=" : "--listen_addresses=127.0.0.1",
+                                       port_ == 0 ? "--ssl=off" : "--ssl=on",
+                                       "--unix_socket_directories=" + folder(),
+                                       "--fsync=off",
+                                       "--timezone=UTC",
+                                       "--log_timezone=UTC"};
+    for (const auto& setting : settings_) arguments.push_back("--" + setting);
+    server_.emplace(as_server_user, server_command(program_, arguments), environment);
     if (!eventually([&] { return answers(url_); }, long_start))
         throw std::runtime_error("postgres: " + server_->log());
+}
+
+void PostgresServer::pause_replay() const {
+    postgres::Connection sql({.url = url_});
+    sql.execute("SELECT pg_wal_replay_pause()");
+    if (!eventually([&] { return sql.run(replay_state).front().get<bool>(0); }))
+        throw std::runtime_error("the standby goes on replaying");
+}
+
+void PostgresServer::resume_replay() const {
+    postgres::Connection({.url = url_}).execute("SELECT pg_wal_replay_resume()");
 }
 
 void PostgresServer::promote() const {
