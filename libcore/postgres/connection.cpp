@@ -43,13 +43,19 @@ bool is_about_preparation(const DatabaseError& error) {
 Connection::Connection(const ConnectionSettings& settings, Observe observe, const std::stop_token& stop)
     : query_deadline_(settings.query_deadline), observe_(std::move(observe)) {
     connection_ =
-        observed(observe_, Observation::Kind::connect, "connect", [&] { return connect(settings, stop); });
+        observed(observe_, {.kind = Observation::Kind::connect, .name = "connect"}, [&](Observation& seen) {
+            auto made = connect(settings, stop);
+            seen.backend_pid = backend_pid_ = PQbackendPID(made.get());
+            return made;
+        });
+    opened_at_ = std::chrono::steady_clock::now();
 }
 
 Connection::~Connection() = default;
 
 void Connection::execute(const std::string& script, const char* name) {
-    observed(observe_, Observation::Kind::statement, name, [&] { return query(name, script); });
+    observed(observe_, {.kind = Observation::Kind::statement, .name = name},
+             [&](Observation&) { return query(name, script); });
 }
 
 bool Connection::usable() const {
@@ -63,8 +69,8 @@ bool Connection::is_stale() const {
 
 bool Connection::answers_within(std::chrono::milliseconds limit) {
     try {
-        observed(observe_, Observation::Kind::statement, "ping",
-                 [&] { return query("ping", "", deadline_after(limit)); });
+        observed(observe_, {.kind = Observation::Kind::statement, .name = "ping"},
+                 [&](Observation&) { return query("ping", "", deadline_after(limit)); });
         return usable();
     } catch (const DatabaseError&) {
         close();
@@ -81,13 +87,14 @@ int Connection::server_version() const {
     return PQserverVersion(connection_.get());
 }
 
-int Connection::backend_pid() const {
-    return PQbackendPID(connection_.get());
-}
-
-Rows Connection::run_prepared(const Statement& statement, const Parameters& parameters, Begin begin) {
-    return observed(observe_, Observation::Kind::statement, statement.name,
-                    [&] { return run_once(statement, parameters.values(), begin); });
+Rows Connection::run_prepared(const Call& call, const Parameters& parameters, Begin begin) {
+    return observed(observe_,
+                    {.kind = Observation::Kind::statement,
+                     .name = call.statement.name,
+                     .statement = &call.statement,
+                     .parameters = parameters.types(),
+                     .from = call.from},
+                    [&](Observation&) { return run_once(call.statement, parameters.values(), begin); });
 }
 
 Rows Connection::run_once(const Statement& statement, const std::vector<const char*>& values, Begin begin) {

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "libcore/postgres/call.hpp"
 #include "libcore/postgres/connection_settings.hpp"
 #include "libcore/postgres/error.hpp"
 #include "libcore/postgres/libpq.hpp"
@@ -32,8 +33,8 @@ public:
 
     /// Runs the statement, prepared at its first use here; throws DatabaseError.
     template <class... Args>
-    Rows run(const Statement& statement, const Args&... args) {
-        return run_prepared(statement, Parameters(args...), Begin::no);
+    Rows run(const Call& call, const Args&... args) {
+        return run_prepared(call, Parameters(args...), Begin::no);
     }
 
     /// Runs a script of any number of statements without parameters, under the same deadline.
@@ -50,14 +51,16 @@ public:
 
     /// As PostgreSQL counts: 150004 for 15.4.
     int server_version() const;
-    int backend_pid() const;
+    /// Also after it has ended.
+    int backend_pid() const { return backend_pid_; }
+    std::chrono::steady_clock::time_point opened_at() const { return opened_at_; }
 
 private:
     friend class Transaction;
     enum class Begin { no, yes };
     enum class Prepare { no, yes, again };
 
-    Rows run_prepared(const Statement& statement, const Parameters& parameters, Begin begin);
+    Rows run_prepared(const Call& call, const Parameters& parameters, Begin begin);
     Rows run_once(const Statement& statement, const std::vector<const char*>& values, Begin begin);
     Rows fly(const Statement& statement, const std::vector<const char*>& values, Begin begin,
              Prepare prepare);
@@ -74,6 +77,8 @@ private:
     std::unordered_map<std::string_view, const char*> prepared_;  // SQL by the statement's name
     std::chrono::milliseconds query_deadline_;
     Observe observe_;
+    int backend_pid_ = 0;
+    std::chrono::steady_clock::time_point opened_at_;
 };
 
 }  // namespace postgres

@@ -24,7 +24,8 @@ Lending::Answer Lending::ask(const Ask& ask, Time now, Orders& orders) {
     if (const auto refused = refusal(ask, now)) return *refused;
     line.push_back(ask);
     line.back().since = now;
-    if (ask.use == Use::ordinary) shedding_.waiting(now - ordinary_.front().since, standing(), now);
+    if (ask.use == Use::ordinary && !is_paused(now))
+        shedding_.waiting(now - ordinary_.front().since, standing(), now);
     look_again(waiting_due(now));
     return Waits{};
 }
@@ -33,7 +34,7 @@ Lending::Refusal Lending::give_up(Who who, Time now) {
     for (Line* line : {&ordinary_, &reserved_}) {
         const auto found = std::ranges::find(*line, who, &Ask::who);
         if (found == line->end()) continue;
-        const Refusal answer = refuse(Reason::late, now);
+        const Refusal answer = refuse(is_paused(now) ? Reason::paused : Reason::late, now);
         line->erase(found);
         return answer;
     }
@@ -81,9 +82,10 @@ void Lending::shed(Time now, Orders& orders) {
         orders.refused.emplace_back(line.front().who, refuse(reason, now));
         line.pop_front();
     };
+    const auto late = is_paused(now) ? Reason::paused : Reason::late;
     for (Line* line : {&reserved_, &ordinary_})
-        while (!line->empty() && line->front().deadline <= now) refuse_first(*line, Reason::late);
-    if (ordinary_.empty()) return;
+        while (!line->empty() && line->front().deadline <= now) refuse_first(*line, late);
+    if (ordinary_.empty() || is_paused(now)) return;
     shedding_.waiting(now - ordinary_.front().since, standing(), now);
     while (standing() && shedding_.overloaded(now) &&
            now - ordinary_.front().since >= shedding_.longest_wait())
@@ -92,12 +94,12 @@ void Lending::shed(Time now, Orders& orders) {
 
 /// The one used last: it is the likeliest to be sound, and the others may rest long enough to be closed.
 std::optional<Lending::Grant> Lending::grant(Use use, Time now, Orders& orders) {
-    if (closed_ || !may_lend(use)) return std::nullopt;
+    if (closed_ || is_paused(now) || !may_lend(use)) return std::nullopt;
     while (!resting_.empty()) {
         const int place = resting_.back();
         resting_.pop_back();
-        if (is_over(at(place), now)) {
-            retire(place, orders);
+        if (const auto reason = over(at(place), now)) {
+            retire(place, *reason, orders);
             continue;
         }
         at(place).state = Place::State::lent;
@@ -121,7 +123,7 @@ std::optional<Lending::Refusal> Lending::refusal(const Ask& ask, Time now) const
         return refuse(guard_.failing() ? Reason::unreachable : Reason::late, now);
     if (ask.use == Use::reserved || ordinary_.empty()) return std::nullopt;
     if (ordinary_.size() >= most_waiting()) return refuse(Reason::full, now);
-    if (standing() && shedding_.overloaded(now) && ask.deadline - now < shedding_.target())
+    if (!is_paused(now) && standing() && shedding_.overloaded(now) && ask.deadline - now < shedding_.target())
         return refuse(Reason::shed, now);
     return std::nullopt;
 }
@@ -156,6 +158,7 @@ bool Lending::standing() const {
 }
 
 Lending::Time Lending::waiting_due(Time now) const {
+    if (is_paused(now)) return anybody_waits() ? paused_until_ : Time::max();
     Time due = Time::max();
     const Use first = reserved_.empty() ? Use::ordinary : Use::reserved;
     if (anybody_waits() && total_ < max_ && may_lend(first)) due = guard_.next();

@@ -26,7 +26,14 @@ struct PoolState {
     int active = 0;
     int waiting = 0;
     int max = 0;
+    int min = 0;
+    int overdue = 0;                                                      ///< lent for longer than is allowed
+    std::optional<std::chrono::steady_clock::time_point> paused_until{};  ///< may have passed
 };
+
+/// What ended a connection. `broken` came back unfit for use, `dead` was found so when it was to be lent,
+/// `unhealthy` when it was looked after.
+enum class CloseReason { idle, lifetime, uses, renewed, resized, broken, dead, unhealthy, closed };
 
 /// Invariant: while anybody waits, there is nothing that he could be given; so whoever comes later cannot
 /// overtake. Whom the reserve is for goes first.
@@ -58,6 +65,7 @@ public:
         full,         ///< too many wait
         shed,         ///< waiting has been too long for too long
         unreachable,  ///< the last attempt to connect failed, and there is no connection
+        paused,       ///< nobody was served until the deadline
         closed,
     };
     struct Refusal {
@@ -67,11 +75,18 @@ public:
     struct Waits {};
     using Answer = std::variant<Grant, Refusal, Waits>;
 
+    struct Closing {
+        int place;
+        CloseReason reason;
+
+        friend bool operator==(const Closing&, const Closing&) = default;
+    };
+
     /// What is to be done after an event. Those who are named here wait no more.
     struct Orders {
         std::vector<std::pair<Who, Grant>> granted{};
         std::vector<std::pair<Who, Refusal>> refused{};
-        std::vector<int> close{};
+        std::vector<Closing> close{};
         std::optional<int> open{};   ///< for nobody yet; from `tick` only
         std::optional<int> check{};  ///< from `tick` only
     };
@@ -101,12 +116,14 @@ public:
     /// No connection opened before is lent after it.
     void renew(Orders& orders);
     void resize(int max, int min, Time now, Orders& orders);
+    /// Nobody gets anything until then, or until `resume`. Those who wait go on waiting.
+    void pause(Time until);
+    void resume(Time now, Orders& orders);
     /// Nobody gets anything from now on.
     void close(Orders& orders);
 
     PoolState state() const;
 
-private:
     struct Place {
         enum class State { empty, opening, opening_ahead, lent, resting, checked, closing };
 
@@ -118,6 +135,9 @@ private:
         Time since{};  ///< it rests
         Time heard{};  ///< from the server
     };
+    const std::vector<Place>& places() const { return places_; }
+
+private:
     using Line = std::deque<Ask>;
 
     Place& at(int place) { return places_[static_cast<std::size_t>(place)]; }
@@ -128,7 +148,8 @@ private:
     int reserve() const;
     bool may_lend(Use use) const { return use == Use::reserved || ordinary_out_ < max_ - reserve(); }
     int staying() const { return total_ - closing_; }
-    bool is_over(const Place& place, Time now) const;
+    bool is_paused(Time now) const { return now < paused_until_; }
+    std::optional<CloseReason> over(const Place& place, Time now) const;
 
     Answer ask_again(const Ask& ask, Time now, Orders& orders);
     void serve(Time now, Orders& orders);
@@ -141,8 +162,9 @@ private:
 
     int start_opening(Place::State state, Time now);
     void put_down(int place, Time now, Orders& orders);
-    void retire(int place, Orders& orders);
-    void retire_oldest(Orders& orders);
+    void retire(int place, CloseReason reason, Orders& orders);
+    void retire_oldest(CloseReason reason, Orders& orders);
+    void retire_all(CloseReason reason, Orders& orders);
     void vacate(int place);
     void count_out(Use use, int change);
 
@@ -176,6 +198,7 @@ private:
     int ordinary_out_ = 0;  ///< of these, by whom the reserve is not for
     int generation_ = 0;
     bool closed_ = false;
+    Time paused_until_{};
     Time ahead_at_{};  ///< not before, the next is opened ahead
     Time due_{};
 };

@@ -54,7 +54,7 @@ void Lending::failed(int place, Time now, Orders& orders) {
     guard_.failed(now);
     vacate(place);
     // Nobody has one to give back, and nobody is trying any more.
-    if (total_ == closing_) refuse_all(Reason::unreachable, now, orders);
+    if (total_ == closing_ && !is_paused(now)) refuse_all(Reason::unreachable, now, orders);
     serve(now, orders);
 }
 
@@ -105,7 +105,7 @@ void Lending::tick(Time now, Orders& orders) {
 
 void Lending::renew(Orders& orders) {
     ++generation_;
-    for (const int place : std::exchange(resting_, {})) retire(place, orders);
+    retire_all(CloseReason::renewed, orders);
 }
 
 void Lending::resize(int max, int min, Time now, Orders& orders) {
@@ -113,25 +113,45 @@ void Lending::resize(int max, int min, Time now, Orders& orders) {
     max_ = max;
     min_ = min;
     places_.resize(std::max(places_.size(), static_cast<std::size_t>(max)));
-    while (staying() > max_ && !resting_.empty()) retire_oldest(orders);
+    while (staying() > max_ && !resting_.empty()) retire_oldest(CloseReason::resized, orders);
+    serve(now, orders);
+    look_again(now);
+}
+
+// Waiting for an operator is no overload.
+void Lending::pause(Time until) {
+    paused_until_ = until;
+    look_again(until);
+    shedding_.turn({}, false, {});
+}
+
+void Lending::resume(Time now, Orders& orders) {
+    paused_until_ = {};
     serve(now, orders);
     look_again(now);
 }
 
 void Lending::close(Orders& orders) {
     closed_ = true;
-    for (const int place : std::exchange(resting_, {})) retire(place, orders);
+    retire_all(CloseReason::closed, orders);
     refuse_all(Reason::closed, {}, orders);
 }
 
 PoolState Lending::state() const {
-    const int idle = static_cast<int>(resting_.size()) + int(checking_);
-    return {total_, idle, out_, static_cast<int>(ordinary_.size() + reserved_.size()), max_};
+    return {.total = total_,
+            .idle = static_cast<int>(resting_.size()) + int(checking_),
+            .active = out_,
+            .waiting = static_cast<int>(ordinary_.size() + reserved_.size()),
+            .max = max_,
+            .min = min_,
+            .paused_until = paused_until_ == Time{} ? std::nullopt : std::optional(paused_until_)};
 }
 
-bool Lending::is_over(const Place& place, Time now) const {
-    return place.generation != generation_ || now >= place.expires ||
-           (settings_.uses != 0 && place.uses >= settings_.uses);
+std::optional<CloseReason> Lending::over(const Place& place, Time now) const {
+    if (place.generation != generation_) return CloseReason::renewed;
+    if (now >= place.expires) return CloseReason::lifetime;
+    if (settings_.uses != 0 && place.uses >= settings_.uses) return CloseReason::uses;
+    return std::nullopt;
 }
 
 int Lending::start_opening(Place::State state, Time now) {
@@ -145,7 +165,9 @@ int Lending::start_opening(Place::State state, Time now) {
 /// It rests, unless its time is over.
 void Lending::put_down(int place, Time now, Orders& orders) {
     if (at(place).state == Place::State::lent) count_out(at(place).use, -1);
-    if (closed_ || staying() > max_ || is_over(at(place), now)) return retire(place, orders);
+    if (closed_) return retire(place, CloseReason::closed, orders);
+    if (staying() > max_) return retire(place, CloseReason::resized, orders);
+    if (const auto reason = over(at(place), now)) return retire(place, *reason, orders);
     at(place).state = Place::State::resting;
     auto next = resting_.end();
     while (next != resting_.begin() && at(*(next - 1)).since > at(place).since) --next;
@@ -154,17 +176,21 @@ void Lending::put_down(int place, Time now, Orders& orders) {
 }
 
 /// Its place is free when it is closed.
-void Lending::retire(int place, Orders& orders) {
+void Lending::retire(int place, CloseReason reason, Orders& orders) {
     at(place).state = Place::State::closing;
     ++closing_;
-    orders.close.push_back(place);
+    orders.close.push_back({place, reason});
     look_again({});  // fewer than the minimum may stay
 }
 
-void Lending::retire_oldest(Orders& orders) {
+void Lending::retire_oldest(CloseReason reason, Orders& orders) {
     const int oldest = resting_.front();
     resting_.erase(resting_.begin());
-    retire(oldest, orders);
+    retire(oldest, reason, orders);
+}
+
+void Lending::retire_all(CloseReason reason, Orders& orders) {
+    for (const int place : std::exchange(resting_, {})) retire(place, reason, orders);
 }
 
 void Lending::vacate(int place) {
@@ -182,13 +208,13 @@ void Lending::count_out(Use use, int change) {
 
 void Lending::close_unneeded(Time now, Orders& orders) {
     std::erase_if(resting_, [&](int place) {
-        const bool over = is_over(at(place), now);
-        if (over) retire(place, orders);
-        return over;
+        const auto reason = over(at(place), now);
+        if (reason) retire(place, *reason, orders);
+        return reason.has_value();
     });
     while (staying() > min_ && !resting_.empty() &&
            now >= after(at(resting_.front()).since, settings_.idle_timeout))
-        retire_oldest(orders);
+        retire_oldest(CloseReason::idle, orders);
 }
 
 /// The others can be lent meanwhile.

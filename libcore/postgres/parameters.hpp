@@ -14,6 +14,7 @@
 
 #include "libcore/domain/time.hpp"
 #include "libcore/domain/uuid.hpp"
+#include "libcore/postgres/parameter_types.hpp"
 
 namespace postgres {
 
@@ -36,29 +37,20 @@ void encode(std::string& out, T value) {
         encode_integer(out, static_cast<std::int64_t>(value));
 }
 
-template <class T>
-concept Text = std::convertible_to<const T&, std::string_view>;
-
-template <class T>
-concept Array = std::ranges::input_range<const T> && !Text<T>;
-
-template <class T>
-inline constexpr bool is_optional = false;
-template <class T>
-inline constexpr bool is_optional<std::optional<T>> = true;
-
 class Parameters {
 public:
     /// Takes text, bool, integers, double, Uuid, Date, Instant, durations (as an interval), optionals of
     /// these (an empty one is NULL) and ranges of all these (as an array).
     template <class... Args>
-    explicit Parameters(const Args&... args) {
+    explicit Parameters(const Args&... args) : types_(ParameterTypes<std::remove_cvref_t<Args>...>::text) {
         ends_.reserve(sizeof...(args));
         (add(args), ...);
     }
 
     /// One pointer a parameter, null for NULL, valid until this object goes.
     std::vector<const char*> values() const;
+    /// For those who must not see the values.
+    std::string_view types() const { return types_; }
 
 private:
     struct End {
@@ -104,6 +96,7 @@ private:
             encode(text_, element);
     }
 
+    const std::string_view types_;
     std::string text_;  // the values one after the other, each ended by NUL
     std::vector<End> ends_;
 };

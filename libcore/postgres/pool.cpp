@@ -1,5 +1,6 @@
 #include "libcore/postgres/pool.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <condition_variable>
 #include <mutex>
@@ -10,6 +11,9 @@
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "libcore/postgres/lending_names.hpp"
+#include "libcore/postgres/loans.hpp"
 
 namespace postgres {
 
@@ -33,6 +37,8 @@ std::string why_none(Lending::Reason reason, int max) {
             return "too many wait for one of " + std::to_string(max) + " connections";
         case Lending::Reason::shed:
             return "waiting for one of " + std::to_string(max) + " connections takes too long";
+        case Lending::Reason::paused:
+            return "an operator has paused the pool";
         case Lending::Reason::unreachable:
         case Lending::Reason::closed:
             break;
@@ -55,36 +61,59 @@ public:
     struct Borrowed {
         int place;
         std::unique_ptr<Connection> connection;
+        Clock::time_point since{};
     };
 
     PoolImpl(PoolSettings settings, Observe observe)
         : settings_(std::move(settings)),
           observe_(std::move(observe)),
           lending_(settings_, std::random_device{}()),
+          loans_(settings_.leak_after),
           connections_(static_cast<std::size_t>(settings_.max)),
+          opened_(connections_.size()),
           housekeeper_([this](const std::stop_token& stop) { keep_house(stop); }) {}
 
     ~PoolImpl() {
         housekeeper_.request_stop();
         housekeeper_.join();
         happened([&](Clock::time_point, Orders& orders) { lending_.close(orders); });
-        assert(lending_.state().total == 0 && "a lease outlives its pool");
+        assert(state().total == 0 && "a lease outlives its pool");
     }
 
-    Borrowed borrow(Lending::Use use, Deadline deadline) {
-        Borrowed borrowed = observed(observe_, Observation::Kind::acquire, "acquire",
-                                     [&] { return take_turn(use, deadline); });
+    Borrowed borrow(Lending::Use use, Deadline deadline, const std::source_location& from) {
+        const auto started = Clock::now();
+        Observation seen{.kind = Observation::Kind::acquire, .name = "acquire", .from = from};
+        const auto tell = [&](Clock::time_point now) {
+            seen.duration = now - started;
+            if (observe_) observe_(seen);
+        };
+        Borrowed borrowed;
+        try {
+            borrowed = take_turn({.who = nullptr,
+                                  .use = use,
+                                  .deadline = std::min(deadline, deadline_after(settings_.acquire_timeout)),
+                                  .since = started},
+                                 seen);
+        } catch (const DatabaseError& error) {
+            seen.outcome = outcome_of(error);
+            seen.error = &error;
+            tell(Clock::now());
+            throw;
+        }
+        tell(borrowed.since = Clock::now());
         if (!borrowed.connection) borrowed.connection = open(borrowed.place, deadline);
         return borrowed;
     }
 
-    void give_back(int place, std::unique_ptr<Connection> connection) {
+    void give_back(int place, std::unique_ptr<Connection> connection, Clock::time_point since) {
         const bool usable = connection->usable();
-        if (!usable) connection.reset();  // it ends before its place is free
-        happened([&](Clock::time_point now, Orders& orders) {
+        if (!usable) end(std::move(connection), CloseReason::broken);  // before its place is free
+        const auto back = happened([&](Clock::time_point now, Orders& orders) {
             at(place) = std::move(connection);
+            loans_.end(place);
             lending_.give_back(place, usable, now, orders);
         });
+        if (observe_) observe_({.kind = Observation::Kind::use, .name = "use", .duration = back - since});
     }
 
     void renew() {
@@ -96,12 +125,45 @@ public:
             lending_.resize(max, min, now, orders);
             if (connections_.size() < static_cast<std::size_t>(max))
                 connections_.resize(static_cast<std::size_t>(max));
+            opened_.resize(connections_.size());
         });
+    }
+
+    void pause(Clock::time_point until) {
+        happened([&](Clock::time_point, Orders&) { lending_.pause(until); });
+    }
+
+    void resume() {
+        happened([&](Clock::time_point now, Orders& orders) { lending_.resume(now, orders); });
     }
 
     PoolState state() const {
         const std::scoped_lock lock(mutex_);
-        return lending_.state();
+        auto state = lending_.state();
+        state.overdue = loans_.overdue();
+        if (state.paused_until && *state.paused_until <= Clock::now()) state.paused_until.reset();
+        return state;
+    }
+
+    std::vector<ConnectionReport> connections() const {
+        std::vector<ConnectionReport> reports;
+        const std::scoped_lock lock(mutex_);
+        for (std::size_t i = 0; i < lending_.places().size(); ++i) {
+            const auto& place = lending_.places()[i];
+            if (place.state == Lending::Place::State::empty) continue;
+            ConnectionReport report{.state = to_string(place.state),
+                                    .backend_pid = opened_[i].backend_pid,
+                                    .opened_at = opened_[i].at,
+                                    .since = place.since,
+                                    .uses = place.uses};
+            if (const auto loan = loans_.of(static_cast<int>(i))) {
+                report.since = loan->since;
+                report.from = loan->from;
+                report.overdue = loan->overdue;
+            }
+            reports.push_back(report);
+        }
+        return reports;
     }
 
 private:
@@ -120,39 +182,53 @@ private:
         }
     };
 
+    /// What is known of a connection while somebody else has it.
+    struct Opened {
+        int backend_pid = 0;
+        Clock::time_point at{};
+    };
+
     /// A sound connection, or (null) the right to open one.
-    Borrowed take_turn(Lending::Use use, Deadline deadline) {
+    Borrowed take_turn(Lending::Ask ask, Observation& seen) {
         Waiter self;
-        const auto now = Clock::now();
-        const Lending::Ask ask{&self, use, std::min(deadline, deadline_after(settings_.acquire_timeout)),
-                               now};
+        ask.who = &self;
         Lock lock(mutex_);
         Orders orders;
-        auto grant = settle(lending_.ask(ask, now, orders), orders, ask, self, lock);
+        auto grant = settle(lending_.ask(ask, ask.since, orders), orders, ask, seen, lock);
         while (!grant.open) {
             auto connection = std::move(at(grant.place));
             lock.unlock();
             if (is_sound(*connection, grant.rested)) return {grant.place, std::move(connection)};
-            connection.reset();
+            end(std::move(connection), CloseReason::dead);
             lock.lock();
             orders = {};
             self.answer.reset();
+            loans_.end(grant.place);
             grant =
-                settle(lending_.found_dead(grant.place, ask, Clock::now(), orders), orders, ask, self, lock);
+                settle(lending_.found_dead(grant.place, ask, Clock::now(), orders), orders, ask, seen, lock);
         }
+        opened_[static_cast<std::size_t>(grant.place)] = {};
         return {grant.place, nullptr};
     }
 
-    Grant settle(Lending::Answer answer, Orders& orders, const Lending::Ask& ask, Waiter& self, Lock& lock) {
+    Grant settle(Lending::Answer answer, Orders& orders, const Lending::Ask& ask, Observation& seen,
+                 Lock& lock) {
+        auto& self = *static_cast<Waiter*>(ask.who);
+        auto now = ask.since;
         perform(orders, lock);
         if (std::holds_alternative<Lending::Waits>(answer)) {
             if (!self.changed.wait_until(lock, ask.deadline, [&] { return self.answer.has_value(); }))
                 self.answer = lending_.give_up(&self, Clock::now());
             answer = *self.answer;
+            now = Clock::now();
         }
-        if (const auto* refusal = std::get_if<Lending::Refusal>(&answer))
+        if (const auto* refusal = std::get_if<Lending::Refusal>(&answer)) {
+            seen.name = to_string(refusal->reason);
             refuse(*refusal, lending_.state().max, failure_);
-        return std::get<Grant>(answer);
+        }
+        const auto grant = std::get<Grant>(answer);
+        loans_.begin(grant.place, seen.from, now);
+        return grant;
     }
 
     bool is_sound(Connection& connection, Clock::duration rested) const {
@@ -171,11 +247,17 @@ private:
         }
         try {
             auto connection = std::make_unique<Connection>(settings, observe_);
-            happened([&](Clock::time_point now, Orders& orders) { lending_.opened(place, now, orders); });
+            happened([&](Clock::time_point now, Orders& orders) {
+                know(place, *connection);
+                lending_.opened(place, now, orders);
+            });
             return connection;
         } catch (const DatabaseError& error) {
             if (error.timed_out() && Clock::now() >= deadline)
-                happened([&](auto now, Orders& orders) { lending_.abandoned(place, now, orders); });
+                happened([&](auto now, Orders& orders) {
+                    loans_.end(place);
+                    lending_.abandoned(place, now, orders);
+                });
             else
                 could_not_open(place, error);
             throw;
@@ -188,6 +270,7 @@ private:
     void could_not_open(int place, std::optional<DatabaseError> error) {
         happened([&](Clock::time_point now, Orders& orders) {
             failure_ = std::move(error);
+            loans_.end(place);
             lending_.failed(place, now, orders);
         });
     }
@@ -202,8 +285,9 @@ private:
             perform(orders, lock);
             if (open) open_ahead(*open, stop, lock);
             if (check) look_after(*check, lock);
-            if (busy) continue;
-            sleeping_until_ = std::min(lending_.due(), Clock::now() + longest_sleep);
+            if (tell_leaks(lock) || busy) continue;
+            const auto now = Clock::now();
+            sleeping_until_ = std::min({lending_.due(), loans_.due(now), now + longest_sleep});
             // A copy: it is read while the lock is open.
             const auto until = sleeping_until_;
             chores_.wait_until(lock, stop, until, [&] { return sleeping_until_ == awake; });
@@ -211,11 +295,30 @@ private:
         }
     }
 
+    bool tell_leaks(Lock& lock) {
+        const auto now = Clock::now();
+        const auto leaks = loans_.newly_overdue(now);
+        if (leaks.empty()) return false;
+        std::vector<Observation> seen;
+        for (const auto& [place, loan] : leaks)
+            seen.push_back({.kind = Observation::Kind::leak,
+                            .name = "leak",
+                            .duration = now - loan.since,
+                            .from = loan.from,
+                            .backend_pid = opened_[static_cast<std::size_t>(place)].backend_pid});
+        lock.unlock();
+        if (observe_) std::ranges::for_each(seen, observe_);
+        lock.lock();
+        return true;
+    }
+
     void open_ahead(int place, const std::stop_token& stop, Lock& lock) {
+        opened_[static_cast<std::size_t>(place)] = {};
         lock.unlock();
         try {
             auto connection = std::make_unique<Connection>(settings_.connection, observe_, stop);
             happened([&](Clock::time_point now, Orders& orders) {
+                know(place, *connection);
                 at(place) = std::move(connection);
                 lending_.opened(place, now, orders);
             });
@@ -229,7 +332,7 @@ private:
         auto connection = std::move(at(place));
         lock.unlock();
         const bool alive = !connection->is_stale() && connection->answers_within(ping_patience);
-        if (!alive) connection.reset();
+        if (!alive) end(std::move(connection), CloseReason::unhealthy);
         happened([&](Clock::time_point now, Orders& orders) {
             at(place) = std::move(connection);
             lending_.checked(place, alive, now, orders);
@@ -238,25 +341,36 @@ private:
     }
 
     template <class Event>
-    void happened(const Event& event) {
+    Clock::time_point happened(const Event& event) {
         Lock lock(mutex_);
         Orders orders;
-        event(Clock::now(), orders);
+        const auto now = Clock::now();
+        event(now, orders);
         perform(orders, lock);
+        return now;
+    }
+
+    void end(std::unique_ptr<Connection> connection, CloseReason reason) const {
+        const Observation seen{.kind = Observation::Kind::close,
+                               .name = to_string(reason),
+                               .duration = Clock::now() - connection->opened_at(),
+                               .backend_pid = connection->backend_pid()};
+        connection.reset();
+        if (observe_) observe_(seen);
     }
 
     /// Connections end while the lock is open.
     void perform(Orders& orders, Lock& lock) {
         tell(orders);
         while (!orders.close.empty()) {
-            const auto places = std::move(orders.close);
-            std::vector<std::unique_ptr<Connection>> closing;
-            for (const int place : places) closing.push_back(std::move(at(place)));
+            const auto closings = std::move(orders.close);
+            std::vector<std::unique_ptr<Connection>> ending;
+            for (const auto& closing : closings) ending.push_back(std::move(at(closing.place)));
             lock.unlock();
-            closing.clear();
+            for (std::size_t i = 0; i < ending.size(); ++i) end(std::move(ending[i]), closings[i].reason);
             lock.lock();
             orders = {};
-            for (const int place : places) lending_.closed(place, Clock::now(), orders);
+            for (const auto& closing : closings) lending_.closed(closing.place, Clock::now(), orders);
             tell(orders);
         }
         if (lending_.due() < sleeping_until_) {
@@ -270,6 +384,10 @@ private:
         for (const auto& [who, refusal] : orders.refused) static_cast<Waiter*>(who)->tell(refusal);
     }
 
+    void know(int place, const Connection& connection) {
+        opened_[static_cast<std::size_t>(place)] = {connection.backend_pid(), connection.opened_at()};
+    }
+
     std::unique_ptr<Connection>& at(int place) { return connections_[static_cast<std::size_t>(place)]; }
 
     static constexpr auto awake = Clock::time_point::min();
@@ -279,7 +397,9 @@ private:
 
     mutable std::mutex mutex_;
     Lending lending_;
+    Loans loans_;
     std::vector<std::unique_ptr<Connection>> connections_;  ///< that rest, by their places
+    std::vector<Opened> opened_;                            ///< by their places
     std::optional<DatabaseError> failure_;                  ///< of the last attempt to connect that failed
     Clock::time_point sleeping_until_ = awake;              ///< the housekeeper
     std::condition_variable_any chores_;
@@ -295,9 +415,21 @@ Pool Pool::reserved() const {
     return {impl_, Lending::Use::reserved};
 }
 
-Lease Pool::lease(Deadline deadline) {
-    auto borrowed = impl_->borrow(use_, deadline);
-    return {*impl_, borrowed.place, std::move(borrowed.connection)};
+Lease Pool::lease(Deadline deadline, std::source_location from) {
+    auto borrowed = impl_->borrow(use_, deadline, from);
+    return {*impl_, borrowed.place, std::move(borrowed.connection), borrowed.since};
+}
+
+void Pool::pause(Clock::time_point until) {
+    impl_->pause(until);
+}
+
+void Pool::resume() {
+    impl_->resume();
+}
+
+std::vector<ConnectionReport> Pool::connections() const {
+    return impl_->connections();
 }
 
 void Pool::renew() {
@@ -312,13 +444,13 @@ PoolState Pool::state() const {
     return impl_->state();
 }
 
-Lease::Lease(PoolImpl& pool, int place, std::unique_ptr<Connection> connection)
-    : pool_(&pool), place_(place), connection_(std::move(connection)) {}
+Lease::Lease(PoolImpl& pool, int place, std::unique_ptr<Connection> connection, Time since)
+    : pool_(&pool), place_(place), connection_(std::move(connection)), since_(since) {}
 
 Lease::Lease(Lease&& other) noexcept = default;
 
 Lease::~Lease() {
-    if (connection_) pool_->give_back(place_, std::move(connection_));
+    if (connection_) pool_->give_back(place_, std::move(connection_), since_);
 }
 
 }  // namespace postgres

@@ -5,6 +5,10 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
+#include <source_location>
+#include <string_view>
+#include <vector>
 
 #include "libcore/postgres/connection.hpp"
 #include "libcore/postgres/lending.hpp"
@@ -13,6 +17,17 @@
 namespace postgres {
 
 class PoolImpl;
+
+/// One of a pool's connections, as it is at a moment.
+struct ConnectionReport {
+    std::string_view state;
+    int backend_pid;  ///< 0 while it is being opened
+    std::chrono::steady_clock::time_point opened_at;
+    std::chrono::steady_clock::time_point since;  ///< of the state
+    int uses;
+    std::source_location from{};  ///< of a loan
+    bool overdue = false;
+};
 
 /// Exclusive use of one connection, which goes back to the pool at the end. Must not outlive the pool.
 class Lease {
@@ -27,11 +42,14 @@ public:
 private:
     friend class Pool;
 
-    Lease(PoolImpl& pool, int place, std::unique_ptr<Connection> connection);
+    using Time = std::chrono::steady_clock::time_point;
+
+    Lease(PoolImpl& pool, int place, std::unique_ptr<Connection> connection, Time since);
 
     PoolImpl* pool_;
     int place_;
     std::unique_ptr<Connection> connection_;
+    Time since_;
 };
 
 /// Thread-safe. A handle: copies share the connections, which end with the last of them.
@@ -44,14 +62,15 @@ public:
 
     /// Runs one statement, committed by itself, on any connection. Throws like `lease` and `Connection::run`.
     template <class... Args>
-    Rows run(const Statement& statement, const Args&... args) {
-        return lease()->run(statement, args...);
+    Rows run(const Call& call, const Args&... args) {
+        return lease(Deadline::max(), call.from)->run(call, args...);
     }
 
     /// Waits for its turn, at most until the deadline and no longer than `acquire_timeout`, then throws
     /// PoolExhausted; it does so at once when waiting would be in vain. Throws DatabaseError when a
     /// connection is needed and cannot be made.
-    Lease lease(Deadline deadline = Deadline::max());
+    Lease lease(Deadline deadline = Deadline::max(),
+                std::source_location from = std::source_location::current());
 
     /// No connection made before this call is lent after it: those that rest are closed now, those that are
     /// out when they come back. For what a session keeps to its end, such as the rules of time zones.
@@ -60,7 +79,13 @@ public:
     /// Effective at once for what rests and for those who wait; what is out above it ends when it comes back.
     void resize(int max, int min);
 
+    /// Nobody is lent anything until then, or until `resume`: who asks waits, at most until his own deadline.
+    /// What is out goes on, and comes back.
+    void pause(std::chrono::steady_clock::time_point until);
+    void resume();
+
     PoolState state() const;
+    std::vector<ConnectionReport> connections() const;
 
 private:
     Pool(std::shared_ptr<PoolImpl> impl, Lending::Use use);

@@ -42,6 +42,8 @@ struct PoolSettings {
     /// twice as long.
     std::chrono::milliseconds shed_above{50};
     std::chrono::milliseconds shed_interval{1'000};
+    /// Whatever is lent for longer is told, with the place of the program that borrowed it.
+    std::chrono::milliseconds leak_after{30'000};
 };
 
 }  // namespace postgres

@@ -44,18 +44,21 @@ void Transaction::commit() {
                                 "commit: a statement had failed, all was rolled back", "25P02");
         finish(Observation::Outcome::done);
     } catch (const DatabaseError& error) {
-        finish(outcome_of(error));
+        finish(outcome_of(error), &error);
         if (error.connection_lost())
             throw CommitInDoubt(DatabaseError::Cause::connection, error.what(), error.sqlstate());
         throw;
     }
 }
 
-void Transaction::finish(Observation::Outcome outcome) noexcept {
+void Transaction::finish(Observation::Outcome outcome, const DatabaseError* error) noexcept {
     finished_ = true;
     if (begun_ && connection_.observe_)
-        connection_.observe_({Observation::Kind::transaction, "transaction",
-                              std::chrono::steady_clock::now() - started_, outcome});
+        connection_.observe_({.kind = Observation::Kind::transaction,
+                              .name = "transaction",
+                              .duration = std::chrono::steady_clock::now() - started_,
+                              .outcome = outcome,
+                              .error = error});
 }
 
 bool Rerun::worthwhile(const DatabaseError& error) {

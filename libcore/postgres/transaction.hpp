@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -21,9 +22,9 @@ public:
     Transaction& operator=(const Transaction&) = delete;
 
     template <class... Args>
-    Rows run(const Statement& statement, const Args&... args) {
+    Rows run(const Call& call, const Args&... args) {
         const auto begin = std::exchange(begun_, true) ? Connection::Begin::no : Connection::Begin::yes;
-        return connection_.run_prepared(statement, Parameters(args...), begin);
+        return connection_.run_prepared(call, Parameters(args...), begin);
     }
 
     /// A script of any number of statements without parameters.
@@ -33,7 +34,7 @@ public:
     void commit();
 
 private:
-    void finish(Observation::Outcome outcome) noexcept;
+    void finish(Observation::Outcome outcome, const DatabaseError* error = nullptr) noexcept;
 
     Connection& connection_;
     std::chrono::steady_clock::time_point started_;
@@ -54,10 +55,11 @@ private:
 /// Leases a connection, runs `f(Transaction&)` and commits. On a deadlock or a serialization failure all of
 /// it runs again, so `f` must have no effect outside the transaction. Gives the value of `f`.
 template <class F>
-std::invoke_result_t<F&, Transaction&> transact(Pool& pool, F&& f) {
+std::invoke_result_t<F&, Transaction&> transact(Pool& pool, F&& f,
+                                                std::source_location from = std::source_location::current()) {
     for (Rerun rerun;;) {
         try {
-            const Lease lease = pool.lease();
+            const Lease lease = pool.lease(Deadline::max(), from);
             Transaction transaction(*lease);
             if constexpr (std::is_void_v<std::invoke_result_t<F&, Transaction&>>) {
                 f(transaction);

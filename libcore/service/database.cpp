@@ -39,8 +39,7 @@ public:
                 return acquire_.Observe(seconds);
             case postgres::Observation::Kind::statement:
                 return of(seen).Observe(seconds);
-            case postgres::Observation::Kind::connect:
-            case postgres::Observation::Kind::transaction:
+            default:
                 return;
         }
     }

@@ -9,6 +9,7 @@
 #include "libcore/postgres/lending.hpp"
 
 using namespace std::chrono_literals;
+using postgres::CloseReason;
 using postgres::Lending;
 using postgres::PoolSettings;
 
@@ -136,7 +137,7 @@ private:
             case 14:
                 return die();
             default:
-                return dice_.one_in(2) ? resize() : renew();
+                return dice_.one_in(2) ? resize() : dice_.one_in(2) ? renew() : pause_or_resume();
         }
     }
 
@@ -227,6 +228,19 @@ private:
         look();
     }
 
+    void pause_or_resume() {
+        Orders orders;
+        if (dice_.one_in(3)) {
+            paused_until_ = {};
+            lending_.resume(now_, orders);
+        } else {
+            paused_until_ = now_ + dice_.of<Lending::Duration>({10ms, 100ms, 1'000ms, 5'000ms});
+            lending_.pause(paused_until_);
+        }
+        take(orders);
+        look();
+    }
+
     void resize() {
         max_ = 1 + dice_.below(8);
         min_ = dice_.below(max_ + 1);
@@ -293,7 +307,7 @@ private:
             line.erase(line.begin());
             granted(grant, person);
         }
-        for (const int place : orders.close) closing(place);
+        for (const auto& it : orders.close) closing(it);
         if (orders.open) opening(*orders.open, State::opening_ahead);
         if (orders.check) {
             must(at(*orders.check).state == State::resting, "what does not rest is checked");
@@ -318,6 +332,7 @@ private:
     }
 
     void granted(const Lending::Grant& grant, Person& person) {
+        must(!is_paused(), "a paused pool lends");
         if (person.ask.use == Use::ordinary)
             must(ordinary_out() < max_ - reserve(), "the reserve is touched");
         person.place = grant.place;
@@ -362,12 +377,14 @@ private:
             case Lending::Reason::late:
                 return must(person.ask.deadline <= now_ || (person.own_deadline && nothing_lives()),
                             "somebody is late before his time");
+            case Lending::Reason::paused:
+                return must(is_paused() && person.ask.deadline <= now_, "the pause is no reason");
             case Lending::Reason::full:
                 return must(ordinary && settings_.most_waiting &&
                                 static_cast<int>(ordinary_.size()) >= *settings_.most_waiting,
                             "the line is full too early");
             case Lending::Reason::shed:
-                return must(ordinary && settings_.shed_above > 0ms &&
+                return must(!is_paused() && ordinary && settings_.shed_above > 0ms &&
                                 static_cast<int>(ordinary_.size()) > max_ &&
                                 (person.stage == Stage::waiting ? now_ - person.ask.since >= 100ms
                                                                 : person.ask.deadline - now_ < 50ms),
@@ -393,8 +410,9 @@ private:
              "a storm: so many a second");
     }
 
-    void closing(int place) {
-        Connection& it = at(place);
+    void closing(const Lending::Closing& closing) {
+        Connection& it = at(closing.place);
+        must(right_reason(closing.reason, it), "a connection is closed for another reason than is told");
         must(it.state == State::resting, "a connection is closed twice, or while it is used");
         if (!closed_ && !may_be_over(it) && staying() <= max_) {
             must(settings_.idle_timeout > 0ms && now_ - it.since >= settings_.idle_timeout,
@@ -405,6 +423,25 @@ private:
                      "not the oldest is closed first");
         }
         it.state = State::closing;
+    }
+
+    bool right_reason(CloseReason reason, const Connection& it) const {
+        switch (reason) {
+            case CloseReason::idle:
+                return staying() > min_ && settings_.idle_timeout > 0ms;
+            case CloseReason::lifetime:
+                return settings_.lifetime > 0ms && now_ - it.opened >= settings_.lifetime * 9 / 10;
+            case CloseReason::uses:
+                return settings_.uses > 0 && it.uses >= settings_.uses;
+            case CloseReason::renewed:
+                return it.generation != generation_;
+            case CloseReason::resized:
+                return staying() > max_;
+            case CloseReason::closed:
+                return closed_;
+            default:
+                return false;
+        }
     }
 
     /// After every event.
@@ -423,6 +460,8 @@ private:
     }
 
     void look_after(const std::vector<Person*>& line, Use use) {
+        if (!line.empty() && is_paused())
+            return must(lending_.due() <= paused_until_, "the end of the pause is forgotten");
         if (line.empty() || (use == Use::ordinary && ordinary_out() >= max_ - reserve())) return;
         must(count(State::resting) == 0, "one rests while somebody waits");
         if (total() < max_ &&
@@ -504,6 +543,7 @@ private:
     }
     bool is_over(const Connection& it) const { return is_over(it, settings_.lifetime); }
     bool may_be_over(const Connection& it) const { return is_over(it, settings_.lifetime * 9 / 10); }
+    bool is_paused() const { return now_ < paused_until_; }
     int ordinary_out() const {
         return static_cast<int>(std::ranges::count_if(people_, [](const Person& it) {
             return it.ask.use == Use::ordinary &&
@@ -518,6 +558,7 @@ private:
     int max_;
     int min_;
     int generation_ = 0;
+    Time paused_until_{};
     bool closed_ = false;
     Time now_{1'000s};
     std::vector<Connection> connections_;

@@ -5,9 +5,11 @@
 #include <string>
 
 using namespace std::chrono_literals;
+using postgres::CloseReason;
 using postgres::Lending;
 using postgres::PoolSettings;
 using Answer = Lending::Answer;
+using Closing = Lending::Closing;
 using Reason = Lending::Reason;
 using Use = Lending::Use;
 
@@ -53,7 +55,7 @@ struct Desk {
             orders = {};
             if (todo.open) lending.opened(*todo.open, now, orders), ++opened_ahead;
             if (todo.check) lending.checked(*todo.check, true, now, orders), ++checks;
-            for (const int place : todo.close) lending.closed(place, now, orders), ++closed;
+            for (const auto& it : todo.close) lending.closed(it.place, now, orders), ++closed;
         }
     }
 
@@ -316,10 +318,10 @@ TEST_CASE("connections above the minimum are closed when they have rested, the o
         desk.give_back(place);
     }
     desk.pass(7s);
-    CHECK(desk.orders.close == std::vector{places[0]});
+    CHECK(desk.orders.close == std::vector{Closing{places[0], CloseReason::idle}});
     desk.finish();
     desk.pass(1s);
-    CHECK(desk.orders.close == std::vector{places[1]});
+    CHECK(desk.orders.close == std::vector{Closing{places[1], CloseReason::idle}});
     desk.finish();
     desk.keep_house(1h);
     CHECK(desk.lending.state().total == 1);
@@ -343,7 +345,7 @@ TEST_CASE("a connection that comes back after its lifetime is closed, and its pl
     desk.ask(2, 1h);
     desk.pass(100s);
     desk.give_back(place);
-    CHECK(desk.orders.close == std::vector{place});
+    CHECK(desk.orders.close == std::vector{Closing{place, CloseReason::lifetime}});
     CHECK(desk.granted().empty());
     CHECK(desk.lending.state().total == 1);
     desk.lending.closed(place, desk.now, desk.orders = {});
@@ -408,9 +410,9 @@ TEST_CASE("a renewed pool closes what rests now and what is out when it comes ba
     const int lent = desk.lend(1), resting = desk.lend(2);
     desk.give_back(resting);
     desk.lending.renew(desk.orders = {});
-    CHECK(desk.orders.close == std::vector{resting});
+    CHECK(desk.orders.close == std::vector{Closing{resting, CloseReason::renewed}});
     desk.give_back(lent);
-    CHECK(desk.orders.close == std::vector{lent});
+    CHECK(desk.orders.close == std::vector{Closing{lent, CloseReason::renewed}});
 }
 
 TEST_CASE("a smaller pool closes what rests at once and the rest as it comes back, a larger one serves") {
@@ -418,17 +420,71 @@ TEST_CASE("a smaller pool closes what rests at once and the rest as it comes bac
     const int first = desk.lend(1), second = desk.lend(2), third = desk.lend(3);
     desk.give_back(third);
     desk.lending.resize(1, 0, desk.now, desk.orders = {});
-    CHECK(desk.orders.close == std::vector{third});
+    CHECK(desk.orders.close == std::vector{Closing{third, CloseReason::resized}});
     desk.finish();
     CHECK(waits(desk.ask(4)));
     desk.give_back(second);
-    CHECK(desk.orders.close == std::vector{second});
+    CHECK(desk.orders.close == std::vector{Closing{second, CloseReason::resized}});
     CHECK(desk.granted().empty());
     desk.finish();
     desk.lending.resize(2, 0, desk.now, desk.orders = {});
     CHECK(desk.granted() == "4 opens ");
     desk.give_back(first);
     CHECK(desk.lending.state().idle == 1);
+}
+
+TEST_CASE("while a pool is paused nobody is lent anything, and what is out comes back") {
+    Desk desk({.max = 2, .reserve = 0, .idle_timeout = 30s});
+    const int first = desk.lend(1), second = desk.lend(2);
+    desk.give_back(second);
+    desk.lending.pause(desk.now + 60s);
+    CHECK(waits(desk.ask(3)));
+    CHECK(waits(desk.ask(4, 3s, Use::reserved)));
+    desk.give_back(first);
+    CHECK(desk.granted().empty());
+    CHECK(desk.lending.state().idle == 2);
+    CHECK(desk.lending.state().waiting == 2);
+    CHECK(desk.lending.state().paused_until == desk.now + 60s);
+    desk.lending.resume(desk.now, desk.orders = {});
+    CHECK(desk.granted() == "4 gets 3 gets ");
+    CHECK_FALSE(desk.lending.state().paused_until);
+}
+
+TEST_CASE("a pause ends by itself, and who has not waited for it in vain is served") {
+    Desk desk({.max = 1});
+    desk.give_back(desk.lend(1));
+    desk.lending.pause(desk.now + 2s);
+    CHECK(waits(desk.ask(2, 1s)));
+    CHECK(waits(desk.ask(3, 3s)));
+    desk.pass(1s);
+    CHECK(desk.refused() == "2 ");
+    CHECK(desk.orders.refused.front().second.reason == Reason::paused);
+    CHECK(desk.lending.due() == desk.now + 1s);
+    desk.pass(1s);
+    CHECK(desk.granted() == "3 gets ");
+}
+
+TEST_CASE("waiting for the end of a pause is no overload") {
+    Desk desk({.max = 1, .most_waiting = 100});
+    desk.give_back(desk.lend(0));
+    desk.lending.pause(desk.now + 10s);
+    for (int person = 1; person <= 20; ++person) CHECK(waits(desk.ask(person, 30s)));
+    for (int i = 0; i < 9; ++i) {
+        desk.pass(1s);
+        CHECK(desk.refused().empty());
+    }
+    CHECK(waits(desk.ask(21, 10ms)));
+}
+
+TEST_CASE("who waits out a pause is not told that the server is away") {
+    Desk desk({.max = 2, .min = 1});
+    desk.pass(1s);
+    REQUIRE(desk.orders.open);
+    const int place = *desk.orders.open;
+    desk.lending.pause(desk.now + 10s);
+    CHECK(waits(desk.ask(1, 5s)));
+    desk.lending.failed(place, desk.now, desk.orders = {});
+    CHECK(desk.refused().empty());
 }
 
 TEST_CASE("a closed pool refuses all, and closes what comes back") {
@@ -439,7 +495,7 @@ TEST_CASE("a closed pool refuses all, and closes what comes back") {
     CHECK(desk.refused() == "2 ");
     CHECK(is_refused(desk.ask(3), Reason::closed));
     desk.give_back(place);
-    CHECK(desk.orders.close == std::vector{place});
+    CHECK(desk.orders.close == std::vector{Closing{place, CloseReason::closed}});
 }
 
 TEST_CASE("no more than four are opened at once for those who wait") {

@@ -228,8 +228,10 @@ TEST_CASE_METHOD(Fixture, "a pool tells how long borrowers waited and what conne
     CHECK(seen == std::vector<std::pair<Kind, std::string>>{{Kind::acquire, "acquire"},
                                                             {Kind::connect, "connect"},
                                                             {Kind::statement, "echo"},
+                                                            {Kind::use, "use"},
                                                             {Kind::acquire, "acquire"},
-                                                            {Kind::statement, "echo"}});
+                                                            {Kind::statement, "echo"},
+                                                            {Kind::use, "use"}});
 }
 
 TEST_CASE_METHOD(Fixture, "a renewed pool lends no connection of before") {
