@@ -128,7 +128,8 @@ void PostgresServer::crash() {
 void PostgresServer::kill() {
     signal_all(SIGSTOP);  // so that none is made while they are counted
     const auto children = children_of(server_->pid());
-    signal_all(SIGKILL);
+    for (const pid_t child : children) ::kill(child, SIGKILL);
+    server_->send_signal(SIGKILL);
     server_->wait_for_exit();
     // Their memory is what the next start objects to.
     if (!eventually([&] { return std::ranges::all_of(children, has_ended); }))
