@@ -28,13 +28,14 @@ constexpr Statement insert_statement{"api_key_insert", R"sql(
            jsonb_build_object('name', name, 'scopes', scopes, 'limits', limits, 'expires_at', expires_at)
     FROM made)sql"};
 
-constexpr Statement all_statement{"api_keys_all",
-                                  "SELECT" KEY_COLUMNS " FROM api_keys ORDER BY created_at, id"};
+constexpr Statement all_statement{
+    "api_keys_all", "SELECT" KEY_COLUMNS " FROM api_keys ORDER BY created_at, id", Access::read};
 
 constexpr Statement live_statement{"api_keys_live", "SELECT" KEY_COLUMNS R"sql(
-    FROM api_keys WHERE)sql" IS_LIVE};
+    FROM api_keys WHERE)sql" IS_LIVE,
+                                   Access::read};
 
-constexpr Statement any_statement{"api_keys_any", "SELECT EXISTS (SELECT FROM api_keys)"};
+constexpr Statement any_statement{"api_keys_any", "SELECT EXISTS (SELECT FROM api_keys)", Access::read};
 
 constexpr Statement revoke_statement{"api_key_revoke", R"sql(
     WITH revoked AS (

@@ -4,7 +4,7 @@ namespace postgres {
 
 namespace {
 
-constexpr Statement shifted{"clock_is_shifted", "SELECT EXISTS (SELECT FROM app_clock)"};
+constexpr Statement shifted{"clock_is_shifted", "SELECT EXISTS (SELECT FROM app_clock)", Access::read};
 
 }  // namespace
 

@@ -68,13 +68,15 @@ constexpr Statement next_due{"next_due", R"sql(
     FROM (SELECT m.due_at FROM message_logs m WHERE m.due_at IS NOT NULL ORDER BY m.due_at LIMIT 1) AS next
     CROSS JOIN (SELECT app_now() AS now) AS clock
     LEFT JOIN app_clock AS scaled ON true
-    WHERE NOT (SELECT deliveries_paused()))sql"};
+    WHERE NOT (SELECT deliveries_paused()))sql",
+                             Access::read};
 
 constexpr Statement count_due{"count_due", R"sql(
     SELECT count(*), coalesce(max(now - due_at), '0')
     FROM (SELECT clock.now, m.due_at
           FROM (SELECT app_now() AS now) clock JOIN message_logs m ON m.due_at <= clock.now
-          LIMIT 100000) AS due)sql"};
+          LIMIT 100000) AS due)sql",
+                              Access::read};
 
 }  // namespace
 

@@ -28,11 +28,13 @@ constexpr Statement select_history{"message_history", "SELECT" MESSAGE_COLUMNS R
     LEFT JOIN message_types t ON t.name = m.message_type AND t.deleted_at IS NULL
     LEFT JOIN users u ON u.id = m.user_id
     LEFT JOIN delivery_pause p ON p.until IS NULL OR p.until > app_now()
-    WHERE m.id = $1)sql"};
+    WHERE m.id = $1)sql",
+                                   Access::read};
 
 constexpr Statement find_by_key{"message_by_key", R"sql(
     SELECT id FROM message_logs
-    WHERE user_id = $1 AND message_type = $2 AND delivery_date = $3)sql"};
+    WHERE user_id = $1 AND message_type = $2 AND delivery_date = $3)sql",
+                                Access::read};
 
 constexpr int listed_attempts = 50;
 
@@ -40,15 +42,17 @@ constexpr Statement select_attempts{"message_attempts", R"sql(
     SELECT attempt, ledger_time(started_at), ledger_time(finished_at), outcome, http_status, error
     FROM delivery_attempts WHERE message_id = $1 AND delivery_date = $2
     ORDER BY attempt DESC
-    LIMIT $3)sql"};
+    LIMIT $3)sql",
+                                    Access::read};
 
 constexpr Statement count_attempts{
     "message_attempts_count",
-    "SELECT count(*) FROM delivery_attempts WHERE message_id = $1 AND delivery_date = $2"};
+    "SELECT count(*) FROM delivery_attempts WHERE message_id = $1 AND delivery_date = $2", Access::read};
 
 constexpr Statement select_holds{"message_holds", R"sql(
     SELECT everything, since, until, actor, reason FROM holds_of($1)
-    WHERE (until IS NULL OR until > $2) AND since < $3)sql"};
+    WHERE (until IS NULL OR until > $2) AND since < $3)sql",
+                                 Access::read};
 
 constexpr int listed_interventions = 20;
 
@@ -57,13 +61,15 @@ constexpr Statement select_interventions{"message_interventions", R"sql(
     FROM audit_log
     WHERE subject = idempotency_key($1, $2, $3) AND action IN ('message replayed', 'message cancelled')
     ORDER BY id DESC
-    LIMIT $4)sql"};
+    LIMIT $4)sql",
+                                         Access::read};
 
 constexpr Statement select_removals{"message_removals", R"sql(
     SELECT ledger_time(at), (detail->>'scheduled_send_time')::timestamptz
     FROM audit_log WHERE subject = idempotency_key($1, $2, $3) AND action = 'message removed'
     ORDER BY id DESC
-    LIMIT 5)sql"};
+    LIMIT 5)sql",
+                                    Access::read};
 
 // A condition of the join would not keep a function beside it from being asked about an unknown zone.
 constexpr Statement select_day{"day_facts", R"sql(
@@ -82,7 +88,8 @@ constexpr Statement select_day{"day_facts", R"sql(
              civil_time($3::date, t.send_at, known.zone, t.gap_rule, t.fold_rule) AS civil
     ) AS sending ON t.name IS NOT NULL
     LEFT JOIN first_unplanned f ON f.message_type = $2 AND f.timezone = u.timezone
-    WHERE u.id = $1)sql"};
+    WHERE u.id = $1)sql",
+                               Access::read};
 
 constexpr Statement select_occasions{"day_occasions", R"sql(
     SELECT o.date, o.one_off, falls_on(o.date, o.one_off, $3::date, t.leap_day),
@@ -90,14 +97,16 @@ constexpr Statement select_occasions{"day_occasions", R"sql(
     FROM users u CROSS JOIN LATERAL occasions_of(u) AS o JOIN message_types t ON t.name = o.message_type
     WHERE u.id = $1 AND o.message_type = $2
     ORDER BY o.date
-    LIMIT 1000)sql"};
+    LIMIT 1000)sql",
+                                     Access::read};
 
 constexpr Statement select_others{"day_other_messages", "SELECT" MESSAGE_COLUMNS R"sql(
     FROM message_logs m
     WHERE m.user_id = $1 AND m.delivery_date BETWEEN $3::date - 366 AND $3::date + 366
       AND m.message_type = $2 AND m.delivery_date <> $3
     ORDER BY abs(m.delivery_date - $3::date), m.delivery_date
-    LIMIT 5)sql"};
+    LIMIT 5)sql",
+                                  Access::read};
 
 using domain::Instant;
 

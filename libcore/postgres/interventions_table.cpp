@@ -19,7 +19,8 @@ constexpr Statement insert{"remember_intervention", R"sql(
 
 constexpr Statement select_one{"intervention",
                                "SELECT" INTERVENTION_COLUMNS
-                               "FROM interventions WHERE id = $1 AND action = $2" IS_REMEMBERED};
+                               "FROM interventions WHERE id = $1 AND action = $2" IS_REMEMBERED,
+                               Access::read};
 
 constexpr Statement lock_one{"take_intervention",
                              "SELECT" INTERVENTION_COLUMNS

@@ -38,12 +38,15 @@ domain::MessageType read_type(const Row& row) {
 }
 
 constexpr Statement after_statement{
-    "message_types_after", "SELECT" TYPE_COLUMNS
-                           " FROM message_types WHERE name > $1 COLLATE \"C\" AND deleted_at IS NULL "
-                           "ORDER BY name COLLATE \"C\""};
+    "message_types_after",
+    "SELECT" TYPE_COLUMNS
+    " FROM message_types WHERE name > $1 COLLATE \"C\" AND deleted_at IS NULL "
+    "ORDER BY name COLLATE \"C\"",
+    Access::read};
 
 constexpr Statement find_statement{
-    "message_type_find", "SELECT" TYPE_COLUMNS " FROM message_types WHERE name = $1 AND deleted_at IS NULL"};
+    "message_type_find", "SELECT" TYPE_COLUMNS " FROM message_types WHERE name = $1 AND deleted_at IS NULL",
+    Access::read};
 
 // One at a time adds a type, so that counting them means something.
 constexpr Statement queue_statement{"message_type_queue", R"sql(
@@ -51,7 +54,8 @@ constexpr Statement queue_statement{"message_type_queue", R"sql(
 
 constexpr Statement look_statement{"message_type_look", R"sql(
     SELECT count(*), count(*) FILTER (WHERE name = $1), count(*) FILTER (WHERE name = $1 AND deleted_at IS NOT NULL)
-    FROM message_types)sql"};
+    FROM message_types)sql",
+                                   Access::read};
 
 constexpr Statement insert_statement{"message_type_insert", R"sql(
     WITH made AS (

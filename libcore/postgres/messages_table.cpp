@@ -38,7 +38,8 @@ constexpr Statement by_attention{"messages_by_attention",
                                  "WITH looked_at AS MATERIALIZED ("
                                  "SELECT attention_at AS place, id, delivery_date, status, message_type, "
                                  "scheduled_send_time, api_response_code, error_message FROM message_logs "
-                                 "WHERE attention_at <= $1 AND (attention_at < $1 OR id < $2)" CHOOSE};
+                                 "WHERE attention_at <= $1 AND (attention_at < $1 OR id < $2)" CHOOSE,
+                                 Access::read};
 
 // The date of a message is its instant's or the next to it, wherever the recipient lives.
 constexpr Statement by_time{
@@ -49,7 +50,8 @@ constexpr Statement by_time{
     "WHERE message_type = $4 AND scheduled_send_time >= $5 AND scheduled_send_time < $6 "
     "AND delivery_date BETWEEN ($5::timestamptz AT TIME ZONE 'UTC')::date - 2 "
     "AND ($6::timestamptz AT TIME ZONE 'UTC')::date + 2 "
-    "AND scheduled_send_time <= $1 AND (scheduled_send_time < $1 OR id < $2)" CHOOSE};
+    "AND scheduled_send_time <= $1 AND (scheduled_send_time < $1 OR id < $2)" CHOOSE,
+    Access::read};
 
 // Planned anew each time, as a plan made while a partition was empty takes any index for the right one; and
 // in the order of the index, a group of equal instants at a time, instead of sorting all there is.

@@ -17,15 +17,17 @@ namespace {
 
 constexpr Statement take_turns{"lock_migrations", "SELECT pg_advisory_lock(hashtext('schema_migrations'))"};
 constexpr Statement table_exists{"schema_migrations_exists",
-                                 "SELECT to_regclass('schema_migrations') IS NOT NULL"};
+                                 "SELECT to_regclass('schema_migrations') IS NOT NULL", Access::read};
 constexpr Statement list_applied{
-    "list_migrations", "SELECT version, name, checksum, applied_at FROM schema_migrations ORDER BY version"};
+    "list_migrations", "SELECT version, name, checksum, applied_at FROM schema_migrations ORDER BY version",
+    Access::read};
 constexpr Statement record{"record_migration",
                            "INSERT INTO schema_migrations (version, name, checksum, min_compatible) "
                            "VALUES ($1, $2, $3, $4)"};
 constexpr Statement schema_version{
     "schema_version",
-    "SELECT coalesce(max(version), 0), coalesce(max(min_compatible), 0) FROM schema_migrations"};
+    "SELECT coalesce(max(version), 0), coalesce(max(min_compatible), 0) FROM schema_migrations",
+    Access::read};
 
 constexpr auto create_table = R"(
     CREATE TABLE IF NOT EXISTS schema_migrations (

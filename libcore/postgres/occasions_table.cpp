@@ -12,7 +12,8 @@ constexpr Statement list_statement{"occasions_list", R"sql(
     LEFT JOIN (user_occasions o JOIN message_types t ON t.name = o.message_type AND t.deleted_at IS NULL)
         ON o.user_id = u.id
     WHERE u.id = $1 AND u.deleted_at IS NULL
-    ORDER BY o.message_type COLLATE "C", o.date)sql"};
+    ORDER BY o.message_type COLLATE "C", o.date)sql",
+                                   Access::read};
 
 // Before the user's dates, as everybody locks who writes either.
 constexpr Statement lock_statement{
@@ -26,7 +27,8 @@ constexpr Statement look_statement{"occasion_look", R"sql(
     LEFT JOIN message_types t ON t.name = $2 AND t.deleted_at IS NULL
     LEFT JOIN LATERAL civil_time($3, t.send_at, CASE WHEN is_known_zone(u.timezone) THEN u.timezone END,
                                  t.gap_rule, t.fold_rule) AS civil ON true
-    WHERE u.id = $1)sql"};
+    WHERE u.id = $1)sql",
+                                   Access::read};
 
 constexpr Statement insert_statement{"occasion_insert", R"sql(
     INSERT INTO user_occasions (user_id, message_type, date, one_off) VALUES ($1, $2, $3, $4))sql"};

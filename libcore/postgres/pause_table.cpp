@@ -5,7 +5,8 @@ namespace postgres {
 namespace {
 
 constexpr Statement current{"current_pause", R"sql(
-    SELECT reason, paused_by, since, until FROM delivery_pause WHERE until IS NULL OR until > app_now())sql"};
+    SELECT reason, paused_by, since, until FROM delivery_pause WHERE until IS NULL OR until > app_now())sql",
+                            Access::read};
 
 constexpr Statement pause{"pause_deliveries", R"sql(
     WITH clock AS MATERIALIZED (SELECT app_now() AS now),

@@ -10,8 +10,8 @@ namespace postgres {
 
 namespace {
 
-constexpr Statement due_units{"units_due",
-                              "SELECT message_type, timezone, delivery_date FROM units_due($1::interval)"};
+constexpr Statement due_units{
+    "units_due", "SELECT message_type, timezone, delivery_date FROM units_due($1::interval)", Access::read};
 
 constexpr Statement plan_chunk{"plan_chunk", "SELECT planned, finished FROM plan_chunk($1, $2, $3, $4)"};
 
@@ -20,7 +20,8 @@ constexpr Statement replan_users{"replan_users", "SELECT replan($1::uuid[])"};
 constexpr Statement select_changed_types{"changed_types", R"sql(
     SELECT name, version, deleted_at IS NOT NULL FROM message_types
     WHERE replanned_version < version OR deleted_at IS NOT NULL
-    ORDER BY name)sql"};
+    ORDER BY name)sql",
+                                         Access::read};
 
 // What is in flight is compared when it is claimed; what comes back from there, when it is dispatched. What
 // is newer has been brought in line with an edit that came meanwhile.
@@ -28,7 +29,8 @@ constexpr Statement select_outdated_users{"outdated_users", R"sql(
     SELECT DISTINCT user_id
     FROM (SELECT user_id FROM message_logs
           WHERE due_at IS NOT NULL AND message_type = $1 AND type_version < $2
-          LIMIT $3) AS waiting)sql"};
+          LIMIT $3) AS waiting)sql",
+                                          Access::read};
 
 constexpr Statement set_replanned{"set_replanned", R"sql(
     UPDATE message_types SET replanned_version = version WHERE name = $1 AND version = $2)sql"};
@@ -37,7 +39,7 @@ constexpr Statement remove_part_of_type{"remove_type", "SELECT remove_type($1, $
 
 constexpr Statement make_partitions{"ensure_partitions", "SELECT ensure_partitions()"};
 
-constexpr Statement count_partitions{"partitions_ahead", "SELECT partitions_ahead()"};
+constexpr Statement count_partitions{"partitions_ahead", "SELECT partitions_ahead()", Access::read};
 
 }  // namespace
 

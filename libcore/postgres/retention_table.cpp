@@ -7,10 +7,10 @@ namespace {
 constexpr Statement take_turn{"housekeeping_turn",
                               "SELECT pg_try_advisory_xact_lock(hashtext('housekeeping'))"};
 
-constexpr Statement expired_partitions{"expired_partitions",
-                                       "SELECT month, pages, unfinished FROM expired_partitions($1)"};
+constexpr Statement expired_partitions{
+    "expired_partitions", "SELECT month, pages, unfinished FROM expired_partitions($1)", Access::read};
 
-constexpr Statement find_unfinished{"find_unfinished", "SELECT find_unfinished($1, $2, $3)"};
+constexpr Statement find_unfinished{"find_unfinished", "SELECT find_unfinished($1, $2, $3)", Access::read};
 
 constexpr Statement drop_partition{"drop_partition", "SELECT drop_partition($1, $2)"};
 
@@ -20,7 +20,7 @@ constexpr Statement forget_plan_runs{"forget_plan_runs", "SELECT forget_plan_run
 
 constexpr Statement analyze_one{"analyze_filled_table", "SELECT analyze_filled_table()"};
 
-constexpr Statement wants_analyze{"ledger_wants_analyze", "SELECT ledger_wants_analyze()"};
+constexpr Statement wants_analyze{"ledger_wants_analyze", "SELECT ledger_wants_analyze()", Access::read};
 
 // Only what questions are asked by: all columns take three times as long.
 constexpr auto analyze_script =
@@ -29,14 +29,16 @@ constexpr auto analyze_script =
 
 constexpr Statement size{"ledger_size", R"sql(
     SELECT count(*), coalesce(sum(pg_total_relation_size(inhrelid)), 0)::bigint
-    FROM pg_inherits WHERE inhparent = 'message_logs'::regclass)sql"};
+    FROM pg_inherits WHERE inhparent = 'message_logs'::regclass)sql",
+                         Access::read};
 
 constexpr Statement report{"partition_report", R"sql(
     SELECT month, state, rows, bytes, (first_instant AT TIME ZONE 'UTC')::date, (last_instant AT TIME ZONE 'UTC')::date,
            waiting, in_flight, attention, expired
-    FROM partition_report($1))sql"};
+    FROM partition_report($1))sql",
+                           Access::read};
 
-constexpr Statement kept{"kept_from", "SELECT kept_from($1)"};
+constexpr Statement kept{"kept_from", "SELECT kept_from($1)", Access::read};
 
 // 128 MB: a fraction of a second, some seconds from a slow disk.
 constexpr std::int64_t pages_per_step = 16'384;

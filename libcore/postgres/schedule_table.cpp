@@ -7,13 +7,14 @@ namespace postgres {
 
 namespace {
 
-constexpr Statement select_now{"planning_time", "SELECT app_now()"};
+constexpr Statement select_now{"planning_time", "SELECT app_now()", Access::read};
 
 constexpr Statement select_user{"schedule_user", R"sql(
     SELECT clock.now, clock.now + make_interval(years => $2), u.timezone, u.opted_out, is_known_zone(u.timezone),
            EXISTS (SELECT FROM occasions_of(u))
     FROM users u CROSS JOIN (SELECT app_now() AS now) AS clock
-    WHERE u.id = $1 AND u.deleted_at IS NULL)sql"};
+    WHERE u.id = $1 AND u.deleted_at IS NULL)sql",
+                                Access::read};
 
 constexpr Statement select_schedule{"user_schedule", R"sql(
     SELECT s.message_type, s.delivery_date, s.timezone,
@@ -24,7 +25,8 @@ constexpr Statement select_schedule{"user_schedule", R"sql(
       AND ($3::timestamptz IS NULL
            OR (s.scheduled_send_time, s.message_type COLLATE "C", s.delivery_date) > ($3, $4, $5::date))
     ORDER BY s.scheduled_send_time, s.message_type COLLATE "C", s.delivery_date
-    LIMIT $6)sql"};
+    LIMIT $6)sql",
+                                    Access::read};
 
 constexpr Statement select_holds{"schedule_holds", R"sql(
     SELECT 'deliveries_paused', NULL::text, p.until FROM delivery_pause p WHERE p.until IS NULL OR p.until > app_now()
@@ -34,17 +36,21 @@ constexpr Statement select_holds{"schedule_holds", R"sql(
        AND ($1::uuid IS NULL OR EXISTS (SELECT FROM users u CROSS JOIN LATERAL occasions_of(u) AS o
                                         WHERE u.id = $1 AND o.message_type = t.name))
      ORDER BY t.name
-     LIMIT 100))sql"};
+     LIMIT 100))sql",
+                                 Access::read};
 
 constexpr Statement type_exists{
-    "schedule_type", "SELECT EXISTS (SELECT FROM message_types WHERE name = $1 AND deleted_at IS NULL)"};
+    "schedule_type", "SELECT EXISTS (SELECT FROM message_types WHERE name = $1 AND deleted_at IS NULL)",
+    Access::read};
 
 constexpr Statement limit_time{"schedule_limit", "SELECT set_config('statement_timeout', $1, true)"};
 
 constexpr Statement select_minutes{"due_page", R"sql(
-    SELECT minute, utc_offset, message_type, messages FROM due_page($1, $2, $3, $4, $5, $6, $7))sql"};
+    SELECT minute, utc_offset, message_type, messages FROM due_page($1, $2, $3, $4, $5, $6, $7))sql",
+                                   Access::read};
 
-constexpr Statement select_totals{"due_totals", "SELECT message_type, messages FROM due_totals($1, $2, $3)"};
+constexpr Statement select_totals{"due_totals", "SELECT message_type, messages FROM due_totals($1, $2, $3)",
+                                  Access::read};
 
 domain::ComingMessage read_coming(const Row& row) {
     std::optional<domain::PlannedAs> planned;

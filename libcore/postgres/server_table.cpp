@@ -4,7 +4,7 @@ namespace postgres {
 
 namespace {
 
-constexpr Statement limit{"max_connections", "SELECT current_setting('max_connections')::int"};
+constexpr Statement limit{"max_connections", "SELECT current_setting('max_connections')::int", Access::read};
 
 }  // namespace
 

@@ -6,7 +6,8 @@ namespace {
 
 constexpr Statement signals{"signals", R"sql(
     SELECT z.generation, z.settled, p.reason, p.paused_by, p.since, p.until
-    FROM zone_generation z LEFT JOIN delivery_pause p ON p.until IS NULL OR p.until > app_now())sql"};
+    FROM zone_generation z LEFT JOIN delivery_pause p ON p.until IS NULL OR p.until > app_now())sql",
+                            Access::read};
 
 }  // namespace
 

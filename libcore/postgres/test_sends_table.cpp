@@ -43,7 +43,7 @@ constexpr Statement find_statement{
     "test_send_find", "SELECT" TEST_SEND_COLUMNS(
                           "CASE WHEN status = 'SENDING' AND lease_until < clock_timestamp() THEN 'UNKNOWN' "
                           "ELSE status END") " FROM test_sends "
-                          "WHERE id = $1 AND created_at >= clock_timestamp() - interval '1 day'"};
+                          "WHERE id = $1 AND created_at >= clock_timestamp() - interval '1 day'", Access::read};
 
 constexpr Statement take_statement{"test_send_take", R"sql(
     WITH clock AS MATERIALIZED (

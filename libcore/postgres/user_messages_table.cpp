@@ -13,7 +13,8 @@ constexpr Statement select_statement{"user_messages", "SELECT" MESSAGE_COLUMNS R
       AND (delivery_date, id) < (coalesce($3::date, 'infinity'),
                                  coalesce($4::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
     ORDER BY delivery_date DESC, id DESC
-    LIMIT $5)sql"};
+    LIMIT $5)sql",
+                                     Access::read};
 
 }  // namespace
 

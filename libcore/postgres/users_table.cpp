@@ -54,8 +54,8 @@ constexpr Statement insert_statement{"user_insert", R"sql(
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
     RETURNING)sql" USER_COLUMNS};
 
-constexpr Statement find_statement{"user_find",
-                                   "SELECT" USER_COLUMNS " FROM users WHERE id = $1 AND deleted_at IS NULL"};
+constexpr Statement find_statement{
+    "user_find", "SELECT" USER_COLUMNS " FROM users WHERE id = $1 AND deleted_at IS NULL", Access::read};
 
 constexpr Statement lock_statement{
     "user_lock", "SELECT" USER_COLUMNS " FROM users WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE"};

@@ -12,17 +12,19 @@ namespace {
 
 constexpr Statement look{"look_at_zone_rules", "SELECT timezone, known FROM look_at_zone_rules()"};
 
-constexpr Statement digest{"zone_rules_digest", "SELECT coalesce(zone_rules_digest(), '')"};
+constexpr Statement digest{"zone_rules_digest", "SELECT coalesce(zone_rules_digest(), '')", Access::read};
 
 constexpr Statement unknown{"unknown_zones", R"sql(
     SELECT z.timezone
     FROM zones_in_use z JOIN zone_rules r ON r.timezone = z.timezone
     WHERE r.digest IS NULL
-    ORDER BY 1)sql"};
+    ORDER BY 1)sql",
+                            Access::read};
 
 constexpr Statement count_users{"users_of_zones", R"sql(
     SELECT count(DISTINCT user_id) FROM occasions
-    WHERE timezone = ANY ($1::text[]) AND date IS NOT NULL AND reachable)sql"};
+    WHERE timezone = ANY ($1::text[]) AND date IS NOT NULL AND reachable)sql",
+                                Access::read};
 
 constexpr Statement new_generation{"new_zone_generation", "SELECT new_zone_generation($1::interval)"};
 
@@ -40,14 +42,16 @@ constexpr Statement leave{"leave_zone_generation",
 constexpr Statement settle{"settle_zone_generation", R"sql(
     UPDATE zone_generation SET settled = true, taken_until = clock_timestamp() WHERE generation = $1)sql"};
 
-constexpr Statement are_settled{"zones_are_settled", "SELECT settled FROM zone_generation"};
+constexpr Statement are_settled{"zones_are_settled", "SELECT settled FROM zone_generation", Access::read};
 
 constexpr Statement old_sessions{"outdated_sessions", R"sql(
-    SELECT pid, application_name FROM outdated_sessions ORDER BY application_name, pid)sql"};
+    SELECT pid, application_name FROM outdated_sessions ORDER BY application_name, pid)sql",
+                                 Access::read};
 
 constexpr Statement units{"outdated_units", R"sql(
     SELECT message_type, timezone, delivery_date, planned_instant, instant, planned_ahead, ahead, messages
-    FROM outdated_units())sql"};
+    FROM outdated_units())sql",
+                          Access::read};
 
 constexpr Statement users_of_unit{"users_of_outdated_unit", R"sql(
     SELECT DISTINCT m.user_id
@@ -56,7 +60,8 @@ constexpr Statement users_of_unit{"users_of_outdated_unit", R"sql(
       AND m.scheduled_send_time BETWEEN $4::timestamptz AND $4::timestamptz + t.spread
       AND m.scheduled_send_time = $4::timestamptz + spread_offset(m.user_id, t.spread)
       AND m.status IN ('SCHEDULED', 'QUEUED', 'RETRYING')
-    ORDER BY m.user_id)sql"};
+    ORDER BY m.user_id)sql",
+                                  Access::read};
 
 constexpr Statement replan_users{"replan_outdated",
                                  "SELECT moved, removed, inserted FROM replan($1::uuid[])"};

@@ -9,10 +9,11 @@ namespace {
 constexpr Statement names_statement{"zone_names", R"sql(
     SELECT name, stored_zone(name) FROM pg_timezone_names
     WHERE name NOT LIKE 'posix/%' AND name NOT IN ('localtime', 'Factory', 'posixrules')
-    ORDER BY name)sql"};
+    ORDER BY name)sql",
+                                    Access::read};
 
-constexpr Statement today_statement{"latest_today",
-                                    "SELECT (app_now() AT TIME ZONE interval '14 hours')::date"};
+constexpr Statement today_statement{
+    "latest_today", "SELECT (app_now() AT TIME ZONE interval '14 hours')::date", Access::read};
 
 }  // namespace
 
