@@ -3,8 +3,10 @@
 #include <libpq-fe.h>
 #include <poll.h>
 
-#include <cassert>
+#include <algorithm>
 #include <utility>
+
+#include "libcore/postgres/session.hpp"
 
 namespace postgres {
 
@@ -32,34 +34,34 @@ std::string problem_of(const pg_result* result) {
                         field(result, PG_DIAG_SQLSTATE), field(result, PG_DIAG_CONSTRAINT_NAME));
 }
 
-/// A prepared statement that the server no longer has (a pooler changed servers), has already (the same), or
-/// cannot use since the tables changed.
-bool is_about_preparation(const DatabaseError& error) {
-    return error.sqlstate() == "26000" || error.sqlstate() == "42P05" || error.sqlstate() == "0A000";
-}
-
 }  // namespace
 
 Connection::Connection(const ConnectionSettings& settings, Observe observe, const std::stop_token& stop)
     : query_deadline_(settings.query_deadline), observe_(std::move(observe)) {
-    connection_ =
+    auto connected =
         observed(observe_, {.kind = Observation::Kind::connect, .name = "connect"}, [&](Observation& seen) {
             auto made = connect(settings, stop);
-            seen.backend_pid = backend_pid_ = PQbackendPID(made.get());
+            seen.backend_pid = backend_pid_ = PQbackendPID(made.connection.get());
             return made;
         });
     opened_at_ = std::chrono::steady_clock::now();
+    connection_ = std::move(connected.connection);
+    read_only_ = is_read_only(connection_.get());
+    if (!connected.pooled) return;
+    told_by_query_ = as_query(session_settings(settings));
+    told_by_script_ = as_script(session_settings(settings));
 }
 
 Connection::~Connection() = default;
 
 void Connection::execute(const std::string& script, const char* name) {
+    const bool tell = !told_by_query_.empty() && usable();
     observed(observe_, {.kind = Observation::Kind::statement, .name = name},
-             [&](Observation&) { return query(name, script); });
+             [&](Observation&) { return query(name, tell ? told_by_query_ + "; " + script : script); });
 }
 
 bool Connection::usable() const {
-    return connection_ && PQstatus(connection_.get()) == CONNECTION_OK &&
+    return is_open() && PQstatus(connection_.get()) == CONNECTION_OK &&
            PQtransactionStatus(connection_.get()) == PQTRANS_IDLE;
 }
 
@@ -81,6 +83,7 @@ bool Connection::answers_within(std::chrono::milliseconds limit) {
 void Connection::close() noexcept {
     connection_.reset();
     prepared_.clear();
+    unanswered_ = false;
 }
 
 int Connection::server_version() const {
@@ -97,33 +100,59 @@ Rows Connection::run_prepared(const Call& call, const Parameters& parameters, Be
                     [&](Observation&) { return run_once(call.statement, parameters.values(), begin); });
 }
 
+/// What the server does not know any more, or has known too long, it is told again.
 Rows Connection::run_once(const Statement& statement, const std::vector<const char*>& values, Begin begin) {
     must_be_open(statement.name);
-    const auto known = prepared_.find(statement.name);
-    assert(known == prepared_.end() || std::string_view(known->second) == statement.sql);
-    Prepare prepare = known == prepared_.end() ? Prepare::yes : Prepare::no;
     const bool alone = begin == Begin::yes || usable();
-    try {
-        return fly(statement, values, begin, prepare);
-    } catch (const DatabaseError& error) {
-        if (error.connection_lost() || !is_about_preparation(error)) throw;
-        prepared_.erase(statement.name);
-        if (!alone) throw;
-        prepare = error.sqlstate() == "26000" ? Prepare::yes : Prepare::again;
+    constexpr int most_tries = 4;
+    for (int tries = 1;; ++tries) {
+        try {
+            return fly(statement, values, begin);
+        } catch (const DatabaseError& error) {
+            if (error.connection_lost() || !prepared_.mend(statement, error.sqlstate())) throw;
+            // All of the transaction may run again, as after 26000, whatever it was.
+            if (!alone) throw DatabaseError(Cause::server, error.what(), "26000");
+            if (tries == most_tries) throw;
+        }
+        if (begin == Begin::yes) query("rollback", "ROLLBACK");
     }
-    if (begin == Begin::yes) query("rollback", "ROLLBACK");
-    return fly(statement, values, begin, prepare);
 }
 
-/// One round trip, whatever it has to carry: [BEGIN] [DEALLOCATE] [PREPARE] EXECUTE.
-Rows Connection::fly(const Statement& statement, const std::vector<const char*>& values, Begin begin,
-                     Prepare prepare) {
-    const Deadline deadline = deadline_after(query_deadline_);
-    send(statement, values, begin, prepare);
+/// One round trip, whatever it has to carry: [BEGIN] [settings] [DEALLOCATE …] [PREPARE] EXECUTE. Behind a
+/// pooler nothing is prepared: whose session the next transaction gets is unknown.
+Rows Connection::fly(const Statement& statement, const std::vector<const char*>& values, Begin begin) {
+    pg_conn* const connection = connection_.get();
+    const Deadline deadline = this->deadline();
+    const bool pooled = !told_by_query_.empty();
+    const bool tell = pooled && (begin == Begin::yes || usable());
+    auto& known = prepared_.use(statement);
+    const bool prepare = !pooled && !known.ready;
+
+    int commands = 0;
+    const auto sent = [&](int accepted) {
+        if (accepted != 1)
+            lose(Cause::connection, std::string(statement.name) + ": the statement could not be sent");
+        return commands++;
+    };
+    const auto send = [&](const char* sql, const std::vector<const char*>& parameters = {}) {
+        return sent(PQsendQueryParams(connection, sql, static_cast<int>(parameters.size()), nullptr,
+                                      parameters.data(), nullptr, nullptr, 0));
+    };
+    int last_deallocation = -1, preparation = -1;
+    if (PQenterPipelineMode(connection) != 1)
+        lose(Cause::connection, std::string(statement.name) + ": the statement could not be sent");
+    if (begin == Begin::yes) send("BEGIN");
+    if (tell) send(told_by_query_.c_str());
+    for (const std::string& name : prepared_.outdated())
+        last_deallocation = send(("DEALLOCATE \"" + name + '"').c_str());
+    if (prepare) preparation = sent(PQsendPrepare(connection, known.name.c_str(), statement.sql, 0, nullptr));
+    const int execution =
+        pooled ? send(statement.sql, values)
+               : sent(PQsendQueryPrepared(connection, known.name.c_str(), static_cast<int>(values.size()),
+                                          values.data(), nullptr, nullptr, 0));
+    sent(PQpipelineSync(connection));
     flush(statement.name, deadline);
 
-    const int preparation =
-        prepare == Prepare::no ? -1 : int(begin == Begin::yes) + int(prepare == Prepare::again);
     Result answer, error;
     for (int command = 0;;) {
         Result result = next_result(statement.name, deadline);
@@ -135,34 +164,25 @@ Rows Connection::fly(const Statement& statement, const std::vector<const char*>&
         } else if (status == PGRES_FATAL_ERROR) {
             error = std::move(result);
         } else if (status != PGRES_PIPELINE_ABORTED) {
-            if (command == preparation) prepared_.emplace(statement.name, statement.sql);
+            if (command == last_deallocation) prepared_.forgotten();
+            if (command == preparation) known.ready = true;
+            if (command == execution) known.proven = known.ready;
             answer = std::move(result);
         }
     }
-    PQexitPipelineMode(connection_.get());
+    PQexitPipelineMode(connection);
+    note_role(error.get());
     if (error) raise(statement.name, error.get());
+    verdict_ = Verdict::answered;
     return Rows(std::move(answer));
 }
 
-void Connection::send(const Statement& statement, const std::vector<const char*>& values, Begin begin,
-                      Prepare prepare) {
-    pg_conn* const connection = connection_.get();
-    const auto plain = [&](const char* sql) {
-        return PQsendQueryParams(connection, sql, 0, nullptr, nullptr, nullptr, nullptr, 0) == 1;
-    };
-    const std::string deallocate = "DEALLOCATE \"" + std::string(statement.name) + '"';
-    const bool sent = PQenterPipelineMode(connection) == 1 && (begin == Begin::no || plain("BEGIN")) &&
-                      (prepare != Prepare::again || plain(deallocate.c_str())) &&
-                      (prepare == Prepare::no ||
-                       PQsendPrepare(connection, statement.name, statement.sql, 0, nullptr) == 1) &&
-                      PQsendQueryPrepared(connection, statement.name, static_cast<int>(values.size()),
-                                          values.data(), nullptr, nullptr, 0) == 1 &&
-                      PQpipelineSync(connection) == 1;
-    if (!sent) lose(Cause::connection, std::string(statement.name) + ": the statement could not be sent");
+void Connection::begin() {
+    query("begin", told_by_script_.empty() ? "BEGIN" : "BEGIN; " + told_by_script_);
 }
 
 Result Connection::query(const char* name, const std::string& sql) {
-    return query(name, sql, deadline_after(query_deadline_));
+    return query(name, sql, deadline());
 }
 
 Result Connection::query(const char* name, const std::string& sql, Deadline deadline) {
@@ -178,8 +198,21 @@ Result Connection::query(const char* name, const std::string& sql, Deadline dead
             lose(Cause::connection, std::string(name) + ": COPY is not spoken here");
         (status == PGRES_FATAL_ERROR ? error : answer) = std::move(result);
     }
+    note_role(error.get());
     if (error) raise(name, error.get());
+    verdict_ = Verdict::answered;
     return answer;
+}
+
+Deadline Connection::deadline() const {
+    return std::min(deadline_after(query_deadline_), deadline_);
+}
+
+/// The server says so with its answers, or by refusing a write.
+void Connection::note_role(const pg_result* error) {
+    if (is_read_only(connection_.get()) != read_only_ ||
+        (error && !read_only_ && field(error, PG_DIAG_SQLSTATE) == "25006"))
+        changed_role_ = true;
 }
 
 void Connection::flush(const char* name, Deadline deadline) {
@@ -187,7 +220,7 @@ void Connection::flush(const char* name, Deadline deadline) {
     for (int unsent; (unsent = PQflush(connection)) != 0;) {
         if (unsent < 0) lose(Cause::connection, std::string(name) + ": the connection was lost");
         if (!wait_for(PQsocket(connection), POLLIN | POLLOUT, deadline))
-            lose(Cause::deadline, std::string(name) + ": the statement could not be sent in time");
+            miss(std::string(name) + ": the statement could not be sent in time");
         // The server may be stuck writing to us while we are writing to it.
         if (!PQconsumeInput(connection))
             lose(Cause::connection, std::string(name) + ": the connection was lost");
@@ -198,7 +231,7 @@ Result Connection::next_result(const char* name, Deadline deadline) {
     pg_conn* const connection = connection_.get();
     while (PQisBusy(connection)) {
         if (!wait_for(PQsocket(connection), POLLIN, deadline))
-            lose(Cause::deadline, std::string(name) + ": no answer from the server in time");
+            miss(std::string(name) + ": no answer from the server in time");
         if (!PQconsumeInput(connection))
             lose(Cause::connection, std::string(name) + ": the connection was lost");
     }
@@ -212,12 +245,21 @@ Result Connection::next_result(const char* name, Deadline deadline) {
 }
 
 void Connection::must_be_open(const char* name) const {
-    if (!connection_)
+    if (!is_open())
         throw DatabaseError(Cause::connection, std::string(name) + ": the connection was lost earlier");
+    if (deadline_ != Deadline::max() && deadline_ <= std::chrono::steady_clock::now())
+        throw DatabaseError(Cause::deadline, std::string(name) + ": the caller's time was up before");
+}
+
+void Connection::miss(const std::string& text) {
+    if (!keeps_unanswered_) lose(Cause::deadline, text);
+    unanswered_ = true;
+    throw DatabaseError(Cause::deadline, text);
 }
 
 void Connection::lose(Cause cause, const std::string& text, std::string sqlstate) {
     close();
+    verdict_ = Verdict::failed;
     throw DatabaseError(cause, text, std::move(sqlstate));
 }
 

@@ -1,13 +1,12 @@
 // One connection to PostgreSQL, used by one thread at a time. Every call blocks, but never beyond its
-// deadline; a connection that misses one is closed, so that nobody ever reads an answer to an earlier
-// question.
+// deadline; a connection that misses one is closed, or kept unanswered for whoever owns it to recover, so
+// that nobody ever reads an answer to an earlier question.
 #pragma once
 
 #include <chrono>
 #include <stop_token>
 #include <string>
-#include <string_view>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "libcore/postgres/call.hpp"
@@ -16,6 +15,7 @@
 #include "libcore/postgres/libpq.hpp"
 #include "libcore/postgres/observation.hpp"
 #include "libcore/postgres/parameters.hpp"
+#include "libcore/postgres/prepared_statements.hpp"
 #include "libcore/postgres/rows.hpp"
 #include "libcore/postgres/statement.hpp"
 
@@ -48,6 +48,23 @@ public:
     bool answers_within(std::chrono::milliseconds limit);
     /// Closes the connection: every later call throws.
     void close() noexcept;
+    /// The same, and waits a moment until the server has seen it, so that it is not counted there any more.
+    void end() noexcept;
+
+    /// Nothing takes longer than until then, besides its own limit.
+    void obey(Deadline deadline) { deadline_ = deadline; }
+    /// From now on a missed deadline leaves the connection open, for `recover`.
+    void keep_unanswered() { keeps_unanswered_ = true; }
+    bool is_unanswered() const { return unanswered_; }
+    /// Asks the server to stop what it was asked last, and reads on until it is known to have nothing more to
+    /// say. If that takes longer, the connection is closed.
+    bool recover(std::chrono::milliseconds limit);
+
+    /// What came last of those that say something about the server, since it was asked for.
+    enum class Verdict { none, answered, failed };
+    Verdict take_verdict() { return std::exchange(verdict_, Verdict::none); }
+    /// The server took writes and does not any more, or the reverse.
+    bool has_changed_role() const { return changed_role_; }
 
     /// As PostgreSQL counts: 150004 for 15.4.
     int server_version() const;
@@ -58,27 +75,41 @@ public:
 private:
     friend class Transaction;
     enum class Begin { no, yes };
-    enum class Prepare { no, yes, again };
 
     Rows run_prepared(const Call& call, const Parameters& parameters, Begin begin);
     Rows run_once(const Statement& statement, const std::vector<const char*>& values, Begin begin);
-    Rows fly(const Statement& statement, const std::vector<const char*>& values, Begin begin,
-             Prepare prepare);
-    void send(const Statement& statement, const std::vector<const char*>& values, Begin begin,
-              Prepare prepare);
+    Rows fly(const Statement& statement, const std::vector<const char*>& values, Begin begin);
+    void begin();
     Result query(const char* name, const std::string& sql);
     Result query(const char* name, const std::string& sql, Deadline deadline);
     void flush(const char* name, Deadline deadline);
     Result next_result(const char* name, Deadline deadline);
+    bool is_open() const { return connection_ && !unanswered_; }
     void must_be_open(const char* name) const;
+    Deadline deadline() const;
+    void note_role(const pg_result* error);
+    [[noreturn]] void miss(const std::string& text);
     [[noreturn]] void lose(DatabaseError::Cause cause, const std::string& text, std::string sqlstate = {});
+    void leave_unanswered();
+    void stop_statement(Deadline deadline);
+    void drain(Deadline deadline);
+    void ask_until_answered(Deadline deadline);
 
     LibpqConnection connection_;
-    std::unordered_map<std::string_view, const char*> prepared_;  // SQL by the statement's name
+    PreparedStatements prepared_;
+    /// Behind a pooler each transaction tells its session what it has to know, as a query or as a script.
+    std::string told_by_query_, told_by_script_;
     std::chrono::milliseconds query_deadline_;
     Observe observe_;
     int backend_pid_ = 0;
     std::chrono::steady_clock::time_point opened_at_;
+    Deadline deadline_ = Deadline::max();
+    Verdict verdict_ = Verdict::none;
+    bool read_only_ = false;
+    bool changed_role_ = false;
+    bool keeps_unanswered_ = false;
+    bool unanswered_ = false;
+    bool ends_transaction_ = false;  ///< what was asked last: not to be stopped half-way
 };
 
 }  // namespace postgres

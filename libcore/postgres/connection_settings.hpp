@@ -14,6 +14,7 @@ struct ConnectionSettings {
     /// As libpq knows them, where the URL does not say; empty leaves it to libpq.
     std::string sslmode{};
     std::string sslrootcert{};
+    std::string target_session_attrs{};
     std::chrono::milliseconds connect_timeout{10'000};
     /// Enforced by the server; `query_deadline` is ours, for when the server is gone, and a little longer.
     std::chrono::milliseconds statement_timeout{15'000};

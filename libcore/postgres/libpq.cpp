@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "libcore/postgres/connection.hpp"
+#include "libcore/postgres/session.hpp"
 #include "libcore/postgres/url.hpp"
 
 namespace postgres {
@@ -20,39 +21,18 @@ namespace {
 
 using Options = UrlOptions;
 
-/// One setting in the notation of the server's command line.
-std::string session_option(const std::string& name, const std::string& value) {
-    std::string option = " -c " + name + "=";
-    for (const char character : value) {
-        if (character == ' ' || character == '\\') option += '\\';
-        option += character;
-    }
-    return option;
-}
-
-std::string session_options(const ConnectionSettings& settings) {
-    const auto limit = [](const char* name, std::chrono::milliseconds value) {
-        return session_option(name, std::to_string(value.count()));
-    };
-    std::string options = session_option("TimeZone", "UTC") + session_option("DateStyle", "ISO") +
-                          session_option("IntervalStyle", "postgres") +
-                          limit("statement_timeout", settings.statement_timeout) +
-                          limit("lock_timeout", settings.lock_timeout) +
-                          limit("idle_in_transaction_session_timeout", std::chrono::minutes(1));
-    for (const auto& [name, value] : settings.session) options += session_option(name, value);
-    return options;
-}
-
 Options connection_options(const ConnectionSettings& settings) {
     if (const auto problem = problem_of_url(settings.url))
         throw DatabaseError(DatabaseError::Cause::connection, "connect: the database URL " + *problem);
     Options options = options_of_url(settings.url);
     options["application_name"] = settings.application_name;
     options["client_encoding"] = "UTF8";
-    options["options"] += session_options(settings);
+    options["options"] += as_options(session_settings(settings));
     options.try_emplace("gssencmode", "disable");
     if (!settings.sslmode.empty()) options.try_emplace("sslmode", settings.sslmode);
     if (!settings.sslrootcert.empty()) options.try_emplace("sslrootcert", settings.sslrootcert);
+    if (!settings.target_session_attrs.empty())
+        options.try_emplace("target_session_attrs", settings.target_session_attrs);
     // A peer that vanished without a word is noticed within a minute on an idle connection, and on a busy one
     // when our own deadline comes.
     options.try_emplace("keepalives_idle", "30");
@@ -172,22 +152,52 @@ LibpqConnection connect(const Options& options, Deadline deadline, const std::st
     return connection;
 }
 
+/// PgBouncer refuses `options`, and names it.
+bool refuses_options(const DatabaseError& error) {
+    return error.sqlstate() == "08P01" && std::string_view(error.what()).ends_with(": options (08P01)");
+}
+
+/// What the URL itself has in its options would be lost behind a pooler without a word.
+Connected connect_session(const Options& options, bool may_be_pooled, Deadline deadline,
+                          const std::stop_token& stop) {
+    try {
+        auto connection = connect(options, deadline, stop);
+        const bool taken = has_taken_options(connection.get());
+        return {std::move(connection), !taken};
+    } catch (const DatabaseError& error) {
+        if (!may_be_pooled || !refuses_options(error)) throw;
+    }
+    Options bare = options;
+    bare.erase("options");
+    return {connect(bare, deadline, stop), true};
+}
+
 }  // namespace
 
-LibpqConnection connect(const ConnectionSettings& settings, const std::stop_token& stop) {
+Connected connect(const ConnectionSettings& settings, const std::stop_token& stop) {
     const auto servers = one_by_one(connection_options(settings));
+    const bool may_be_pooled = !options_of_url(settings.url).contains("options");
     const Deadline deadline = deadline_after(settings.connect_timeout);
     for (auto left = static_cast<std::ptrdiff_t>(servers.size());; --left) {
         const Options& server = servers[servers.size() - static_cast<std::size_t>(left)];
         const auto now = std::chrono::steady_clock::now();
         try {
-            return connect(server, deadline == Deadline::max() ? deadline : now + (deadline - now) / left,
-                           stop);
+            return connect_session(server, may_be_pooled,
+                                   deadline == Deadline::max() ? deadline : now + (deadline - now) / left,
+                                   stop);
         } catch (const DatabaseError& error) {
             // A password that one of them refuses is refused by all.
             if (left == 1 || error.is_refused_login() || stop.stop_requested()) throw;
         }
     }
+}
+
+bool is_read_only(const pg_conn* connection) {
+    const auto is_on = [&](const char* parameter) {
+        const char* value = PQparameterStatus(connection, parameter);
+        return value && std::string_view(value) == "on";
+    };
+    return is_on("in_hot_standby") || is_on("default_transaction_read_only");
 }
 
 }  // namespace postgres

@@ -24,8 +24,17 @@ Deadline deadline_after(std::chrono::milliseconds limit);
 /// Waits for `events` of poll(2); false when the deadline came first.
 bool wait_for(int socket, short events, Deadline deadline);
 
+struct Connected {
+    LibpqConnection connection;
+    /// The session has not been told anything: a pooler gives each transaction another one.
+    bool pooled;
+};
+
 /// Connects within `connect_timeout` and prepares the session; throws DatabaseError. Asked to stop, it gives
 /// up within a tenth of a second.
-LibpqConnection connect(const ConnectionSettings& settings, const std::stop_token& stop = {});
+Connected connect(const ConnectionSettings& settings, const std::stop_token& stop = {});
+
+/// The server says that it takes no writes.
+bool is_read_only(const pg_conn* connection);
 
 }  // namespace postgres

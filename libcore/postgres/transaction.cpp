@@ -12,15 +12,18 @@ namespace postgres {
 
 Transaction::Transaction(Connection& connection)
     : connection_(connection), started_(std::chrono::steady_clock::now()) {
-    if (connection_.connection_ && !connection_.usable())
+    if (connection_.is_open() && !connection_.usable())
         throw std::logic_error("a connection runs one transaction at a time");
 }
 
 Transaction::~Transaction() {
     if (finished_) return;
-    if (begun_ && connection_.connection_) {
+    if (begun_ && connection_.is_open()) {
         try {
+            connection_.must_be_open("rollback");
             connection_.query("rollback", "ROLLBACK");
+        } catch (const DatabaseError&) {
+            if (connection_.is_open()) connection_.leave_unanswered();
         } catch (...) {
             connection_.close();
         }
@@ -29,7 +32,7 @@ Transaction::~Transaction() {
 }
 
 void Transaction::execute(const std::string& script, const char* name) {
-    if (!std::exchange(begun_, true)) connection_.query("begin", "BEGIN");
+    if (!std::exchange(begun_, true)) connection_.begin();
     connection_.execute(script, name);
 }
 
@@ -38,12 +41,15 @@ void Transaction::commit() {
     if (!begun_) return finish(Observation::Outcome::done);
     connection_.must_be_open("commit");
     try {
+        connection_.ends_transaction_ = true;
         const Result answer = connection_.query("commit", "COMMIT");
+        connection_.ends_transaction_ = false;
         if (std::string_view(PQcmdStatus(answer.get())) == "ROLLBACK")
             throw DatabaseError(DatabaseError::Cause::server,
                                 "commit: a statement had failed, all was rolled back", "25P02");
         finish(Observation::Outcome::done);
     } catch (const DatabaseError& error) {
+        connection_.ends_transaction_ = connection_.is_unanswered();
         finish(outcome_of(error), &error);
         if (error.connection_lost())
             throw CommitInDoubt(DatabaseError::Cause::connection, error.what(), error.sqlstate());

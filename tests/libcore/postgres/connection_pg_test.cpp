@@ -120,8 +120,41 @@ TEST_CASE("a statement that the server lost or already has is prepared again, as
     connection.execute("DEALLOCATE ALL");
     CHECK(connection.run(one).front().get<int>(0) == 1);
 
+    connection.execute("DISCARD ALL");
+    CHECK(connection.run(one).front().get<int>(0) == 1);
+
     connection.execute("PREPARE all_of_t AS SELECT 'another program''s'; CREATE TABLE t AS SELECT 7 AS n");
     CHECK(connection.run(all_of_t).front().get<int>(0) == 7);
+}
+
+TEST_CASE("a statement that somebody else prepared in this session with the same text is used") {
+    const support::TestDatabase database(support::TestDatabase::Content::nothing);
+    postgres::Connection connection = database.connection();
+    const std::string name = postgres::PreparedStatements().use(one).name;
+    connection.execute("PREPARE \"" + name + "\" AS SELECT 1");
+
+    CHECK(connection.run(one).front().get<int>(0) == 1);
+    CHECK(connection.run({"prepared", "SELECT count(*) FROM pg_prepared_statements WHERE name = $1"}, name)
+              .front()
+              .get<int>(0) == 1);
+}
+
+TEST_CASE("a session prepares no more than it may, and goes on with all statements") {
+    const support::TestDatabase database(support::TestDatabase::Content::nothing);
+    postgres::Connection connection = database.connection();
+    constexpr int statements = 300, most = 256;
+    std::vector<std::string> names, texts;
+    for (int i = 0; i < statements; ++i) {
+        names.push_back("number_" + std::to_string(i));
+        texts.push_back("SELECT " + std::to_string(i));
+    }
+    for (int i = 0; i < 2 * statements; ++i) {
+        const auto which = static_cast<std::size_t>(i % statements);
+        CHECK(connection.run({names[which].c_str(), texts[which].c_str()}).front().get<int>(0) ==
+              static_cast<int>(which));
+    }
+    CHECK(connection.run({"count", "SELECT count(*) FROM pg_prepared_statements"}).front().get<int>(0) ==
+          most);
 }
 
 TEST_CASE("a statement that failed at its first use works at its second") {

@@ -96,6 +96,29 @@ TEST_CASE_METHOD(Fixture,
     CHECK(rows() == 1);
 }
 
+TEST_CASE_METHOD(Fixture, "a transaction that finds its statements lost or outdated runs again") {
+    constexpr Statement all{"all_of_t", "SELECT * FROM t"};
+    const auto cause =
+        GENERATE(std::string("DISCARD ALL"), std::string("ALTER TABLE t ADD m text DEFAULT 'x'"));
+    postgres::Pool pool = database.pool(1);
+    pool.run(insert, 1);
+    pool.run(all);
+    pool.lease()->execute(cause);
+    constexpr Statement before{"before", "SELECT 1"};
+
+    int runs = 0;
+    postgres::transact(pool, [&](Transaction& transaction) {
+        ++runs;
+        transaction.run(before);
+        const int found = transaction.run(all).size();
+        CHECK(found == 1);
+        transaction.run({"insert_2", "INSERT INTO t VALUES (2)"});
+    });
+
+    CHECK(runs == 2);
+    CHECK(rows() == 2);
+}
+
 TEST_CASE_METHOD(Fixture, "two transactions at once on one connection are a bug that shows at once") {
     Transaction transaction(connection);
     transaction.run(insert, 1);
