@@ -44,7 +44,10 @@ public:
             ALTER TABLE users SET (autovacuum_enabled = off))");
         pool_.lease()->execute(
             "CREATE FUNCTION pg_temp.explain(call text) RETURNS SETOF text LANGUAGE plpgsql AS $$ BEGIN "
-            "RETURN QUERY EXECUTE 'EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) EXECUTE ' || call; "
+            "RETURN QUERY EXECUTE 'EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) EXECUTE ' || "
+            "(SELECT name FROM pg_prepared_statements "
+            " WHERE name ~ ('^' || split_part(call, '(', 1) || '_[0-9a-f]{16}$')) || "
+            "substr(call, length(split_part(call, '(', 1)) + 1); "
             "END $$");
         if (house == House::misled) ledger.execute("VACUUM ANALYZE");
         run_everything_once();
