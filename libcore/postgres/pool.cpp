@@ -14,6 +14,7 @@
 
 #include "libcore/postgres/lending_names.hpp"
 #include "libcore/postgres/loans.hpp"
+#include "libcore/postgres/pool_lock.hpp"
 
 namespace postgres {
 
@@ -24,8 +25,8 @@ using Clock = std::chrono::steady_clock;
 
 // A server that is there answers nothing within milliseconds.
 constexpr std::chrono::milliseconds ping_patience = 1s;
-// What has just been used is not asked whether it lives.
-constexpr std::chrono::milliseconds rest_before_ping = 500ms;
+// What has just been used is not asked whether it lives, nor looked at.
+constexpr std::chrono::milliseconds rest_before_ping = 500ms, rest_before_peek = 1ms;
 constexpr std::chrono::hours longest_sleep{1};
 
 /// Why there is none, if the server is not the reason.
@@ -169,18 +170,6 @@ public:
 private:
     using Orders = Lending::Orders;
     using Grant = Lending::Grant;
-    using Lock = std::unique_lock<std::mutex>;
-
-    /// Stands on its thread's stack.
-    struct Waiter {
-        std::condition_variable changed;
-        std::optional<Lending::Answer> answer{};
-
-        void tell(const Lending::Answer& told) {
-            answer = told;
-            changed.notify_one();  // under the lock: the waiter ends with its owner's wait
-        }
-    };
 
     /// What is known of a connection while somebody else has it.
     struct Opened {
@@ -192,7 +181,7 @@ private:
     Borrowed take_turn(Lending::Ask ask, Observation& seen) {
         Waiter self;
         ask.who = &self;
-        Lock lock(mutex_);
+        PoolLock lock(mutex_);
         Orders orders;
         auto grant = settle(lending_.ask(ask, ask.since, orders), orders, ask, seen, lock);
         while (!grant.open) {
@@ -212,13 +201,21 @@ private:
     }
 
     Grant settle(Lending::Answer answer, Orders& orders, const Lending::Ask& ask, Observation& seen,
-                 Lock& lock) {
+                 PoolLock& lock) {
         auto& self = *static_cast<Waiter*>(ask.who);
         auto now = ask.since;
         perform(orders, lock);
         if (std::holds_alternative<Lending::Waits>(answer)) {
-            if (!self.changed.wait_until(lock, ask.deadline, [&] { return self.answer.has_value(); }))
+            lock.unlock();
+            const bool told = self.told.heard_until(ask.deadline);
+            lock.lock();
+            if (!told && !self.answer) {
                 self.answer = lending_.give_up(&self, Clock::now());
+            } else if (!told) {
+                lock.unlock();
+                self.told.heard_until(Deadline::max());  // it is about to ring
+                lock.lock();
+            }
             answer = *self.answer;
             now = Clock::now();
         }
@@ -232,7 +229,7 @@ private:
     }
 
     bool is_sound(Connection& connection, Clock::duration rested) const {
-        if (settings_.validation == Validation::off) return true;
+        if (settings_.validation == Validation::off || rested < rest_before_peek) return true;
         if (connection.is_stale()) return false;
         return settings_.validation == Validation::peek || rested < rest_before_ping ||
                connection.answers_within(ping_patience);
@@ -276,7 +273,7 @@ private:
     }
 
     void keep_house(const std::stop_token& stop) {
-        Lock lock(mutex_);
+        PoolLock lock(mutex_);
         while (!stop.stop_requested()) {
             Orders orders;
             lending_.tick(Clock::now(), orders);
@@ -295,7 +292,7 @@ private:
         }
     }
 
-    bool tell_leaks(Lock& lock) {
+    bool tell_leaks(PoolLock& lock) {
         const auto now = Clock::now();
         const auto leaks = loans_.newly_overdue(now);
         if (leaks.empty()) return false;
@@ -312,7 +309,7 @@ private:
         return true;
     }
 
-    void open_ahead(int place, const std::stop_token& stop, Lock& lock) {
+    void open_ahead(int place, const std::stop_token& stop, PoolLock& lock) {
         opened_[static_cast<std::size_t>(place)] = {};
         lock.unlock();
         try {
@@ -328,7 +325,7 @@ private:
         lock.lock();
     }
 
-    void look_after(int place, Lock& lock) {
+    void look_after(int place, PoolLock& lock) {
         auto connection = std::move(at(place));
         lock.unlock();
         const bool alive = !connection->is_stale() && connection->answers_within(ping_patience);
@@ -342,7 +339,7 @@ private:
 
     template <class Event>
     Clock::time_point happened(const Event& event) {
-        Lock lock(mutex_);
+        PoolLock lock(mutex_);
         Orders orders;
         const auto now = Clock::now();
         event(now, orders);
@@ -360,8 +357,8 @@ private:
     }
 
     /// Connections end while the lock is open.
-    void perform(Orders& orders, Lock& lock) {
-        tell(orders);
+    void perform(Orders& orders, PoolLock& lock) {
+        tell(orders, lock);
         while (!orders.close.empty()) {
             const auto closings = std::move(orders.close);
             std::vector<std::unique_ptr<Connection>> ending;
@@ -371,7 +368,7 @@ private:
             lock.lock();
             orders = {};
             for (const auto& closing : closings) lending_.closed(closing.place, Clock::now(), orders);
-            tell(orders);
+            tell(orders, lock);
         }
         if (lending_.due() < sleeping_until_) {
             sleeping_until_ = awake;
@@ -379,9 +376,9 @@ private:
         }
     }
 
-    static void tell(const Orders& orders) {
-        for (const auto& [who, grant] : orders.granted) static_cast<Waiter*>(who)->tell(grant);
-        for (const auto& [who, refusal] : orders.refused) static_cast<Waiter*>(who)->tell(refusal);
+    static void tell(const Orders& orders, PoolLock& lock) {
+        for (const auto& [who, grant] : orders.granted) lock.tell(who, grant);
+        for (const auto& [who, refusal] : orders.refused) lock.tell(who, refusal);
     }
 
     void know(int place, const Connection& connection) {

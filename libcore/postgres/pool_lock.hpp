@@ -1,0 +1,79 @@
+// The lock of a pool, and those who wait for what is decided under it.
+#pragma once
+
+#include <semaphore.h>
+
+#include <cerrno>
+#include <chrono>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "libcore/postgres/lending.hpp"
+#include "libcore/postgres/libpq.hpp"
+
+namespace postgres {
+
+/// A semaphore of POSIX, because it may end as soon as it was heard, while who rang is not yet back.
+class Wake {
+public:
+    Wake() { sem_init(&semaphore_, 0, 0); }
+    ~Wake() { sem_destroy(&semaphore_); }
+    Wake(const Wake&) = delete;
+    Wake& operator=(const Wake&) = delete;
+
+    void ring() { sem_post(&semaphore_); }
+
+    /// False when the deadline came first.
+    bool heard_until(Deadline deadline) {
+        const auto since = deadline.time_since_epoch();
+        const auto seconds = std::chrono::floor<std::chrono::seconds>(since);
+        const timespec until{.tv_sec = seconds.count(), .tv_nsec = (since - seconds).count()};
+        while (sem_clockwait(&semaphore_, CLOCK_MONOTONIC, &until) != 0)
+            if (errno != EINTR) return false;
+        return true;
+    }
+
+private:
+    sem_t semaphore_{};
+};
+
+/// Stands on its thread's stack.
+struct Waiter {
+    Wake told;
+    std::optional<Lending::Answer> answer{};  ///< under the lock
+};
+
+/// Whoever was told something under it is woken when it is open: he would only run into it.
+class PoolLock {
+public:
+    explicit PoolLock(std::mutex& mutex) : mutex_(mutex) { lock(); }
+    ~PoolLock() {
+        if (locked_) unlock();
+    }
+    PoolLock(const PoolLock&) = delete;
+    PoolLock& operator=(const PoolLock&) = delete;
+
+    void lock() {
+        mutex_.lock();
+        locked_ = true;
+    }
+    void unlock() {
+        locked_ = false;
+        mutex_.unlock();
+        for (Waiter* waiter : std::exchange(told_, {})) waiter->told.ring();
+    }
+    void tell(Lending::Who who, const Lending::Answer& answer) {
+        auto* const waiter = static_cast<Waiter*>(who);
+        waiter->answer = answer;
+        told_.push_back(waiter);
+    }
+
+private:
+    std::mutex& mutex_;
+    bool locked_ = false;
+    std::vector<Waiter*> told_;
+};
+
+}  // namespace postgres
