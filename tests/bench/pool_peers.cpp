@@ -1,0 +1,105 @@
+#include "tests/bench/pool_peers.hpp"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+
+#include "libcore/json/parser.hpp"
+#include "tests/support/process.hpp"
+
+namespace bench {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// Debian's; it is in no PATH.
+constexpr auto pgbench = "/usr/lib/postgresql/15/bin/pgbench";
+constexpr int processors = 2;
+
+/// Microseconds of all processes that were started here and have ended.
+double processor_time_of_ended() {
+    rusage used{};
+    getrusage(RUSAGE_CHILDREN, &used);
+    const auto sum = [](const timeval& time) {
+        return 1e6 * static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec);
+    };
+    return sum(used.ru_utime) + sum(used.ru_stime);
+}
+
+std::string output_of(const std::string& program, const std::vector<std::string>& arguments,
+                      const support::Environment& environment, std::chrono::seconds time) {
+    auto finished = support::run(program, arguments, environment, time + std::chrono::seconds(60));
+    if (finished.exit_code != 0) throw std::runtime_error(program + " failed:\n" + finished.output);
+    return std::move(finished.output);
+}
+
+/// The number behind `word` in what pgbench prints.
+double number_behind(const std::string& text, const std::string& word) {
+    const auto found = text.find(word);
+    if (found == std::string::npos)
+        throw std::runtime_error("pgbench says nothing of " + word + ":\n" + text);
+    return std::stod(text.substr(found + word.size()));
+}
+
+double number_at(const json::Value& value, std::string_view name) {
+    const auto* member = value.find(name);
+    if (member == nullptr || !member->real())
+        throw std::runtime_error("the peer's answer lacks " + std::string(name));
+    return *member->real();
+}
+
+}  // namespace
+
+Seen read_by_pgbench(const support::TestDatabase& database, const std::string& script,
+                     const Reading& reading) {
+    const auto file = fs::temp_directory_path() / fmt::format("tidings-pgbench-{}.sql", database.port());
+    std::ofstream(file) << script << '\n';
+    const double before = processor_time_of_ended();
+    const auto output = output_of(pgbench,
+                                  {"--no-vacuum", "--protocol=prepared", "--file=" + file.string(),
+                                   fmt::format("--client={}", reading.connections),
+                                   fmt::format("--jobs={}", std::min(processors, reading.connections)),
+                                   fmt::format("--time={}", reading.time.count()), database.url()},
+                                  {}, reading.time);
+    const double spent = processor_time_of_ended() - before;
+    fs::remove(file);
+    return {.per_second = number_behind(output, "\ntps = "),
+            .p50 = number_behind(output, "latency average = "),
+            .p99 = 0,
+            .processor = spent / number_behind(output, "transactions actually processed: ")};
+}
+
+std::optional<std::string> node_folder() {
+    const char* folder = std::getenv("BENCH_PEERS");
+    if (folder == nullptr || !fs::exists(std::string(folder) + "/node_modules/.bin/node"))
+        return std::nullopt;
+    return folder;
+}
+
+Seen read_by_node(const support::TestDatabase& database, const std::string& script, const std::string& sql,
+                  int most, const Reading& reading) {
+    const auto folder = node_folder().value();
+    const auto output = output_of(folder + "/node_modules/.bin/node", {folder + "/" + script},
+                                  {{"DATABASE_URL", database.url()},
+                                   {"SQL", sql},
+                                   {"MOST", std::to_string(most)},
+                                   {"CALLERS", std::to_string(reading.callers)},
+                                   {"CONNECTIONS", std::to_string(reading.connections)},
+                                   {"SECONDS", std::to_string(reading.time.count())},
+                                   {"NODE_ENV", "production"}},
+                                  reading.time);
+    const auto answer = json::parse(output);
+    if (!answer) throw std::runtime_error(script + " says:\n" + output);
+    return {.per_second = number_at(*answer, "per_second"),
+            .p50 = number_at(*answer, "p50"),
+            .p99 = number_at(*answer, "p99"),
+            .processor = number_at(*answer, "processor")};
+}
+
+}  // namespace bench
