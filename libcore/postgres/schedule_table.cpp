@@ -143,6 +143,8 @@ domain::Result<Preview> preview(Pool& pool, const PreviewQuery& query) {
                 return domain::Error{"unknown_message_type", "messageType", "is not a message type"};
             return read_preview(transaction, query);
         });
+    } catch (const PoolExhausted&) {
+        throw;  // it was not asked at all
     } catch (const DatabaseError& error) {
         if (!error.timed_out() || error.connection_lost()) throw;
         return domain::Error{"too_slow", "to", "is too far ahead to be counted in time"};

@@ -30,7 +30,8 @@ constexpr postgres::Statement volatile_functions{"volatile_functions", R"sql(
     SELECT DISTINCT proname FROM pg_proc
     WHERE provolatile = 'v'
       AND proname NOT IN ('clock_timestamp', 'random', 'gen_random_uuid', 'pg_total_relation_size',
-                          'pg_timezone_names'))sql"};
+                          'pg_timezone_names', 'pg_control_system', 'pg_current_wal_flush_lsn',
+                          'pg_current_wal_insert_lsn', 'pg_is_in_recovery', 'pg_last_wal_replay_lsn'))sql"};
 
 std::string content_of(const std::filesystem::path& file) {
     std::stringstream text;

@@ -1,0 +1,219 @@
+#include "libcore/postgres/replica_choice.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace std::chrono_literals;
+using postgres::LogPosition;
+using postgres::ReplicaChoice;
+using Standing = postgres::ReplicaChoice::Standing;
+using None = postgres::ReplicaChoice::None;
+
+namespace {
+
+constexpr ReplicaChoice::Time start{1'000s};
+
+struct Fixture {
+    /// Both are asked each quarter of a second; what the primary wrote meanwhile is not there yet.
+    void pass(ReplicaChoice::Duration time, std::uint64_t written, bool replayed) {
+        const auto end = now + time;
+        while (now < end) {
+            now += 250ms;
+            log.bytes += written;
+            choice.primary_at(log, now);
+            if (replayed) replica = log;
+            choice.replica_at(0, replica, now + 1ms);
+        }
+        now += 1ms;
+    }
+
+    bool answers(std::optional<LogPosition> after = {}) {
+        const auto chosen = choice.choose(after, now).replica;
+        if (chosen) choice.done(*chosen);
+        return chosen.has_value();
+    }
+
+    ReplicaChoice choice{1};
+    ReplicaChoice::Time now = start;
+    LogPosition log{1'000};
+    LogPosition replica{1'000};
+};
+
+/// With several replicas, which have all there is.
+ReplicaChoice several(int replicas) {
+    ReplicaChoice choice(replicas);
+    choice.primary_at({1'000}, start);
+    for (int replica = 0; replica < replicas; ++replica) choice.replica_at(replica, {1'000}, start + 1ms);
+    return choice;
+}
+
+}  // namespace
+
+TEST_CASE("a position in the log is read and written as the server does") {
+    CHECK(postgres::parse_log_position("16/B374D848")->bytes == 0x16'B374D848);
+    CHECK(postgres::parse_log_position("0/0")->bytes == 0);
+    CHECK(postgres::parse_log_position("ffffffff/ffffffff") == postgres::beyond_every_log);
+    CHECK(to_string(LogPosition{0x16'B374D848}) == "16/B374D848");
+    CHECK(to_string(LogPosition{0x1'0000000A}) == "1/A");
+    CHECK(to_string(postgres::beyond_every_log) == "FFFFFFFF/FFFFFFFF");
+    for (const auto* wrong : {"", "/", "1", "1/", "/1", "1/2/3", "0x1/2", "-1/2", "+1/2", "1/ 2", "1/2 ",
+                              "g/1", "1/123456789", "000000001/1"})
+        CHECK_FALSE(postgres::parse_log_position(wrong));
+}
+
+TEST_CASE_METHOD(Fixture, "nothing is read from a replica before both have been looked at") {
+    CHECK_FALSE(answers());
+    choice.replica_at(0, replica, now);
+    CHECK_FALSE(answers());
+    choice.primary_at(log, now);
+    CHECK_FALSE(answers());
+    choice.replica_at(0, replica, now);
+    CHECK(answers());
+}
+
+TEST_CASE_METHOD(Fixture, "a replica is out when it lags by more than a second, and back below half of it") {
+    pass(1s, 10, true);
+    CHECK(choice.view(0, now).lag == 0ms);
+    pass(1s, 10, false);
+    CHECK(choice.view(0, now).lag == 1'002ms);
+    CHECK_FALSE(answers());
+    CHECK(choice.view(0, now).standing == Standing::behind);
+    pass(3s, 10, false);
+    CHECK(choice.view(0, now).lag == 4'003ms);
+
+    replica.bytes += 130;  // it has what there was until 750 ms ago
+    choice.replica_at(0, replica, now);
+    CHECK(choice.view(0, now).lag == 751ms);
+    CHECK_FALSE(answers());
+    replica.bytes += 20;
+    choice.replica_at(0, replica, now);
+    CHECK(choice.view(0, now).lag == 251ms);
+    CHECK(answers());
+
+    pass(500ms, 10, false);
+    CHECK(choice.view(0, now).lag > 500ms);
+    CHECK(answers());
+}
+
+TEST_CASE_METHOD(Fixture, "a primary that writes nothing leaves no replica behind") {
+    pass(1s, 10, true);
+    pass(1h, 0, false);
+    CHECK(choice.view(0, now).lag == 0ms);
+    CHECK(answers());
+    pass(250ms, 1, false);
+    CHECK(choice.view(0, now).lag < 300ms);
+    CHECK(answers());
+}
+
+TEST_CASE_METHOD(Fixture, "a replica that is busy replaying is not behind for the moment that this takes") {
+    for (int look = 0; look < 40; ++look) {
+        const auto before = log;
+        pass(250ms, 100, false);
+        replica = before;  // it never has the last of it
+    }
+    CHECK(choice.view(0, now).lag < 600ms);
+    CHECK(answers());
+}
+
+TEST_CASE_METHOD(Fixture, "what was seen of a replica is worth nothing after a second") {
+    pass(1s, 10, true);
+    now += 999ms;
+    CHECK(answers());
+    now += 2ms;
+    CHECK_FALSE(answers());
+    CHECK(choice.view(0, now).standing == Standing::unknown);
+    CHECK_FALSE(choice.view(0, now).lag);
+    pass(250ms, 0, true);
+    CHECK(answers());
+}
+
+TEST_CASE_METHOD(Fixture, "a replica that broke a connection is out until it has been looked at") {
+    pass(1s, 10, true);
+    choice.forget(0);
+    CHECK_FALSE(answers());
+    choice.replica_at(0, replica, now);
+    CHECK(answers());
+}
+
+TEST_CASE_METHOD(Fixture, "reads go on for five seconds while the primary says nothing") {
+    pass(1s, 10, true);
+    for (auto silent = 0ms; silent < 5s; silent += 250ms) {
+        CHECK(answers());
+        now += 250ms;
+        choice.replica_at(0, replica, now);
+    }
+    CHECK_FALSE(answers());
+    pass(500ms, 10, true);
+    CHECK(answers());
+}
+
+TEST_CASE_METHOD(Fixture, "who has written reads from a replica that has it, else from the primary") {
+    pass(1s, 10, true);
+    CHECK(answers(replica));
+    const auto chosen = choice.choose(LogPosition{replica.bytes + 1}, now);
+    CHECK_FALSE(chosen.replica);
+    CHECK(chosen.none == None::new_enough);
+    CHECK_FALSE(answers(postgres::beyond_every_log));
+    pass(250ms, 10, true);
+    CHECK(answers(LogPosition{log.bytes - 9}));
+}
+
+TEST_CASE_METHOD(Fixture, "a replica that was promoted is out until it follows again") {
+    pass(1s, 10, true);
+    choice.no_replica(0);
+    CHECK_FALSE(answers());
+    CHECK(choice.view(0, now).standing == Standing::no_replica);
+    now += 250ms;
+    choice.primary_at(log, now);
+    CHECK_FALSE(answers());
+    pass(500ms, 10, true);
+    CHECK(answers());
+}
+
+TEST_CASE_METHOD(Fixture, "a replica that has what its primary never wrote follows another") {
+    pass(1s, 10, true);
+    replica.bytes = log.bytes + 1;
+    choice.replica_at(0, replica, now);
+    CHECK(answers());  // the primary may have written it since it was asked
+    now += 1ms;
+    choice.primary_at(log, now);
+    CHECK_FALSE(answers());
+    CHECK(choice.view(0, now).standing == Standing::no_replica);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "after another server became the primary, what was known of replicas is forgotten") {
+    pass(1s, 10, true);
+    log.bytes -= 5;
+    now += 250ms;
+    choice.primary_at(log, now);
+    CHECK_FALSE(answers());
+    choice.replica_at(0, LogPosition{log.bytes + 5}, now + 1ms);
+    now += 250ms;
+    choice.primary_at(log, now);
+    CHECK(choice.view(0, now).standing == Standing::no_replica);
+    CHECK_FALSE(answers());
+}
+
+TEST_CASE("the least busy replica answers, and of equals each in its turn") {
+    auto choice = several(3);
+    const auto now = start + 1ms;
+    for (const int expected : {0, 1, 2, 0, 1, 2}) CHECK(choice.choose({}, now).replica == expected);
+    choice.done(1);
+    choice.done(1);
+    CHECK(choice.choose({}, now).replica == 1);
+    CHECK(choice.choose({}, now).replica == 1);
+    CHECK(choice.choose({}, now).replica == 2);
+    CHECK(choice.view(2, now).reads == 3);
+}
+
+TEST_CASE("of several replicas one that is new enough is found") {
+    ReplicaChoice choice(3);
+    choice.primary_at({1'000}, start);
+    choice.replica_at(0, {1'000}, start + 1ms);
+    choice.replica_at(1, {1'000}, start + 1ms);
+    choice.primary_at({2'000}, start + 250ms);
+    choice.replica_at(1, {2'000}, start + 251ms);
+    const auto now = start + 251ms;
+    for (int read = 0; read < 3; ++read) CHECK(choice.choose(LogPosition{1'500}, now).replica == 1);
+    CHECK(choice.choose({}, now).replica == 0);
+}
