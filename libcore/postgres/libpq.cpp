@@ -103,23 +103,9 @@ namespace {
 /// The options once for each server of a list. libpq would wait with the first one that says nothing until
 /// the time is up, and never come to the next. Where it has to compare them, they stay together.
 std::vector<Options> one_by_one(const Options& options) {
-    constexpr std::array lists{"host", "hostaddr", "port"};
-    std::size_t servers = 1;
-    for (const char* list : lists)
-        if (const auto found = options.find(list); found != options.end())
-            servers = std::max(servers, split_list(found->second).size());
     const auto wanted = options.find("target_session_attrs");
-    if (servers == 1 || (wanted != options.end() && wanted->second == "prefer-standby")) return {options};
-
-    std::vector<Options> each(servers, options);
-    for (const char* list : lists) {
-        const auto found = options.find(list);
-        if (found == options.end()) continue;
-        const auto parts = split_list(found->second);
-        for (std::size_t server = 0; server < servers; ++server)
-            each[server][list] = parts[std::min(server, parts.size() - 1)];
-    }
-    return each;
+    if (wanted != options.end() && wanted->second == "prefer-standby") return {options};
+    return servers_of(options);
 }
 
 /// Looks now and then whether it should stop.

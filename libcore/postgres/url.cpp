@@ -57,6 +57,37 @@ bool is_local(const UrlOptions& options) {
     });
 }
 
+std::vector<UrlOptions> servers_of(const UrlOptions& options) {
+    constexpr std::array lists{"host", "hostaddr", "port"};
+    std::size_t servers = 1;
+    for (const char* list : lists)
+        if (const auto found = options.find(list); found != options.end())
+            servers = std::max(servers, split_list(found->second).size());
+
+    std::vector<UrlOptions> each(servers, options);
+    for (const char* list : lists) {
+        const auto found = options.find(list);
+        if (found == options.end()) continue;
+        const auto parts = split_list(found->second);
+        for (std::size_t server = 0; server < servers; ++server)
+            each[server][list] = parts[std::min(server, parts.size() - 1)];
+    }
+    return each;
+}
+
+std::string to_conninfo(const UrlOptions& options) {
+    std::string text;
+    for (const auto& [name, value] : options) {
+        text += (text.empty() ? "" : " ") + name + "='";
+        for (const char character : value) {
+            if (character == '\'' || character == '\\') text += '\\';
+            text += character;
+        }
+        text += '\'';
+    }
+    return text;
+}
+
 std::vector<std::string> split_list(const std::string& list) {
     std::vector<std::string> parts{""};
     for (const char character : list)

@@ -78,12 +78,6 @@ private:
     const bool exposed_;
 };
 
-void read_server(Environment& environment, AppEnv app_env, const char* url_name,
-                 postgres::ConnectionSettings& connection) {
-    if (const auto problem = postgres::problem_of_url(connection.url)) environment.reject(url_name, *problem);
-    Tls(environment, app_env, url_name, connection.url).read(connection);
-}
-
 Demand read_demand(Environment& environment) {
     constexpr int most = 1'000'000;
     Demand demand;
@@ -114,6 +108,12 @@ Fallback<T> at_most(const Fallback<T>& usual, const T& limit, const char* name) 
 }
 
 }  // namespace
+
+void read_server(Environment& environment, AppEnv app_env, const char* url_name,
+                 postgres::ConnectionSettings& connection) {
+    if (const auto problem = postgres::problem_of_url(connection.url)) environment.reject(url_name, *problem);
+    Tls(environment, app_env, url_name, connection.url).read(connection);
+}
 
 postgres::PoolSettings read_database_settings(Environment& environment, AppEnv app_env,
                                               const PoolUser& user) {

@@ -23,6 +23,10 @@ struct PoolUser {
 postgres::PoolSettings read_database_settings(runtime::Environment& environment, runtime::AppEnv app_env,
                                               const PoolUser& user);
 
+/// How the server of `connection.url` is reached, which `url_name` gives.
+void read_server(runtime::Environment& environment, runtime::AppEnv app_env, const char* url_name,
+                 postgres::ConnectionSettings& connection);
+
 /// Past any pooler, by DATABASE_URL_UNPOOLED, for sessions that must be new or keep a state; the same as
 /// `pooled` without it.
 postgres::ConnectionSettings read_unpooled(runtime::Environment& environment, runtime::AppEnv app_env,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "libcore/postgres/error.hpp"
+#include "libcore/postgres/replica_table.hpp"
 #include "services/api/api_key.hpp"
 #include "services/api/random.hpp"
 #include "services/api/trace_context.hpp"
@@ -15,6 +16,7 @@ namespace log = runtime::log;
 
 // Somebody waits for the answer; nothing here should take a tenth of it.
 constexpr std::chrono::seconds slow{1};
+constexpr auto read_after_header = "X-Read-After";
 
 /// The client's own, when it is fit for a header and a log line; else a new one.
 std::string request_id_of(const runtime::Request& request) {
@@ -58,15 +60,36 @@ runtime::Reply reply_of(Answer answer, const std::string& request_id, std::chron
     return reply;
 }
 
+/// Up to where a reader must see, as an earlier answer told it.
+domain::Result<std::optional<postgres::LogPosition>> read_after(const runtime::Request& request) {
+    const auto given = request.all_headers("x-read-after");
+    if (given.empty()) return std::optional<postgres::LogPosition>();
+    const auto position = postgres::parse_log_position(given.front());
+    if (!position || given.size() > 1)
+        return domain::Error{"invalid", read_after_header, "must be that of an earlier answer, once"};
+    return position;
+}
+
+bool is_missing(const Answer& answer) {
+    const auto* problem = std::get_if<json::Problem>(&answer);
+    return problem != nullptr && problem->status == 404;
+}
+
+/// It did, or could not do, something because of what the database holds.
+bool tells_of_database(int status) {
+    return status / 100 == 2 || status == 404 || status == 409 || status == 412;
+}
+
 Address client_of(const runtime::Request& request, const TrustedProxies& trusted) {
     return client_address(request.peer_address, request.all_headers("x-forwarded-for"), trusted);
 }
 
 }  // namespace
 
-Application::Application(postgres::Pool& pool, Reference& reference, runtime::Registry& registry, Door door,
-                         std::chrono::milliseconds key_life)
+Application::Application(postgres::Pool& pool, service::Replicas& replicas, Reference& reference,
+                         runtime::Registry& registry, Door door, std::chrono::milliseconds key_life)
     : pool_(pool),
+      replicas_(replicas),
       reference_(reference),
       metrics_(registry),
       door_(std::move(door)),
@@ -80,6 +103,7 @@ runtime::Reply Application::handle(const runtime::Request& request) {
                 match(request.method, request.path)};
     auto answer = guarded(visit);
     auto reply = reply_of(std::move(answer), visit.request_id, visit.retry_after);
+    tell_position(visit, reply.status);
     for (auto& header : visit.headers) reply.headers.push_back(std::move(header));
     reply.headers.emplace_back("X-Request-Id", visit.request_id);
     const auto* found = std::get_if<Match>(&visit.target);
@@ -154,8 +178,32 @@ Answer Application::answer(Visit& visit) {
     const auto& found = std::get<Match>(visit.target);
     const auto query = Query::read(visit.request.query, found.route->parameters);
     if (!query) return problem_of(query.errors());
-    return found.route->handler(
-        {visit.request, pool_, *reference, *query, found.id, visit.actor, found.name, found.date, key_life_});
+    return run(visit, found, *reference, *query);
+}
+
+Answer Application::run(const Visit& visit, const Match& found, const Snapshot& reference,
+                        const Query& query) {
+    const auto on = [&](postgres::Pool& pool) {
+        return found.route->handler({visit.request, pool, reference, query, found.id, visit.actor, found.name,
+                                     found.date, key_life_});
+    };
+    if (!found.route->reads()) return on(pool_);
+    const auto after = read_after(visit.request);
+    if (!after) return problem_of(after.errors());
+    return found.route->fresh ? on(pool_) : replicas_.read(*after, on, is_missing);
+}
+
+/// Whoever has written, or was refused because of what others wrote, is told what his reads must see. The
+/// write is done: without an answer, they must see more than a replica ever has.
+void Application::tell_position(Visit& visit, int status) {
+    const auto* found = std::get_if<Match>(&visit.target);
+    if (replicas_.none() || found == nullptr || found->route->reads() || !tells_of_database(status)) return;
+    auto end = postgres::beyond_every_log;
+    try {
+        end = postgres::log_end(pool_);
+    } catch (const postgres::DatabaseError&) {
+    }
+    visit.headers.emplace_back(read_after_header, to_string(end));
 }
 
 /// Why the door stays closed.

@@ -5,6 +5,7 @@
 #include "libcore/postgres/pool.hpp"
 #include "libcore/runtime/http_server.hpp"
 #include "libcore/runtime/log.hpp"
+#include "libcore/service/replicas.hpp"
 #include "services/api/client_address.hpp"
 #include "services/api/rate_limiter.hpp"
 #include "services/api/reference.hpp"
@@ -24,8 +25,8 @@ struct Door {
 /// Thread-safe.
 class Application {
 public:
-    Application(postgres::Pool& pool, Reference& reference, runtime::Registry& registry, Door door,
-                std::chrono::milliseconds key_life);
+    Application(postgres::Pool& pool, service::Replicas& replicas, Reference& reference,
+                runtime::Registry& registry, Door door, std::chrono::milliseconds key_life);
 
     runtime::Reply handle(const runtime::Request& request);
 
@@ -45,10 +46,13 @@ private:
     void log_slow(const Visit& visit, int status, std::chrono::nanoseconds took);
     Answer guarded(Visit& visit);
     Answer answer(Visit& visit);
+    Answer run(const Visit& visit, const Match& found, const Snapshot& reference, const Query& query);
+    void tell_position(Visit& visit, int status);
     std::optional<json::Problem> refused(Visit& visit, const Snapshot& reference);
     std::optional<json::Problem> limited(Visit& visit, const Verdict& verdict, std::string_view class_name);
 
     postgres::Pool& pool_;
+    service::Replicas& replicas_;
     Reference& reference_;
     RequestMetrics metrics_;
     const Door door_;

@@ -9,6 +9,7 @@
 #include "libcore/runtime/stop_signal.hpp"
 #include "libcore/service/database.hpp"
 #include "libcore/service/pause_watch.hpp"
+#include "libcore/service/replicas.hpp"
 #include "libcore/service/start_up.hpp"
 #include "services/api/application.hpp"
 #include "services/api/commands.hpp"
@@ -22,8 +23,10 @@ int serve(const api::Settings& settings) {
     const runtime::StopSignal stop(settings.grace);
     runtime::Registry registry("api-svc");
     runtime::Loops loops(registry, settings.stuck_after);
-    postgres::Pool pool(settings.pool, service::measure_database(registry));
+    const auto observe = service::measure_database(registry);
+    postgres::Pool pool(settings.pool, observe);
     service::show_pool(registry, pool);
+    service::Replicas replicas(settings.replicas, pool, loops, observe);
     service::PauseState pause(registry);
     runtime::OpsServer ops(settings.ops, {.registry = registry,
                                           .stopping = stop.token(),
@@ -38,10 +41,14 @@ int serve(const api::Settings& settings) {
     if (settings.door.keys_required && reference.current()->keys.empty()) {
         throw runtime::Misconfigured("no key configured: make one with 'api-svc keys create'");
     }
-    api::Application application(pool, reference, registry, settings.door, settings.provider_key_life);
+    api::Application application(pool, replicas, reference, registry, settings.door,
+                                 settings.provider_key_life);
     runtime::HttpServer server(settings.http,
                                [&](const auto& request) { return application.handle(request); });
-    const service::PauseWatch pause_watch(pool, pause, loops, {}, [&] { reference.forget_zones(); });
+    const service::PauseWatch pause_watch(pool, pause, loops, {}, [&] {
+        replicas.renew();
+        reference.forget_zones();
+    });
     ops.started();
     log::info("serving", {{"port", server.port()}});
 

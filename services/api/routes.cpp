@@ -12,6 +12,8 @@ namespace {
 
 // An import that uses up what an address may do must not keep anybody from stopping messages.
 constexpr bool unlimited = false;
+// Whoever has stopped everything wants to see it stopped, whatever he says when he asks.
+constexpr bool fresh = true;
 
 constexpr auto table = std::to_array<Route>({
     {"POST", "/api/v1/users", "users:write", create_user},
@@ -37,7 +39,7 @@ constexpr auto table = std::to_array<Route>({
     {"GET", "/api/v1/message-types/{name}", "messages:read", get_message_type},
     {"PATCH", "/api/v1/message-types/{name}", "admin", change_message_type},
     {"DELETE", "/api/v1/message-types/{name}", "admin", remove_message_type},
-    {"GET", "/api/v1/pause", "admin", get_pause, {}, unlimited},
+    {"GET", "/api/v1/pause", "admin", get_pause, {}, unlimited, fresh},
     {"POST", "/api/v1/pause", "admin", pause_deliveries, {}, unlimited},
     {"POST", "/api/v1/resume", "admin", resume_deliveries, {}, unlimited},
     {"POST", "/api/v1/message-types/{name}/test-send", "admin", send_test},

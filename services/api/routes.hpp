@@ -20,6 +20,9 @@ struct Route {
     Handler handler;
     std::span<const Parameter> parameters = {};  ///< that its query may have
     bool limited = true;                         ///< by key and address; false: never refused for its rate
+    bool fresh = false;                          ///< a read that must show all that is committed
+
+    bool reads() const { return method == "GET"; }
 };
 
 std::span<const Route> routes();

@@ -42,6 +42,7 @@ Settings read_settings(runtime::Environment& environment) {
         environment, settings.app_env,
         {.application = "api-svc", .kind = service::PoolUser::callers, .size = {.max = 20, .min = 5}});
     settings.unpooled = service::read_unpooled(environment, settings.app_env, settings.pool.connection);
+    settings.replicas = service::read_replica_settings(environment, settings.app_env, settings.pool);
     settings.connection_budget = service::read_connection_budget(environment, {.api = settings.pool.max});
 
     settings.http.name = "api";

@@ -3,12 +3,14 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include "libcore/postgres/pool.hpp"
 #include "libcore/runtime/http_server.hpp"
 #include "libcore/runtime/log.hpp"
 #include "libcore/runtime/ops_server.hpp"
 #include "libcore/runtime/settings.hpp"
+#include "libcore/service/replica_settings.hpp"
 #include "services/api/application.hpp"
 
 namespace api {
@@ -20,6 +22,7 @@ struct Settings {
     std::chrono::milliseconds stuck_after{};
     postgres::PoolSettings pool;
     postgres::ConnectionSettings unpooled;  ///< for migrations
+    std::vector<service::ReplicaSettings> replicas;
     int connection_budget = 0;
     runtime::HttpServer::Settings http;
     runtime::OpsServer::Settings ops;

@@ -1,0 +1,104 @@
+// The read replicas of a service: who of them may answer, watched by a thread each, and their pools. A read
+// that a replica cannot answer is the primary's.
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "libcore/postgres/pool.hpp"
+#include "libcore/postgres/replica_choice.hpp"
+#include "libcore/runtime/loops.hpp"
+#include "libcore/runtime/periodic.hpp"
+#include "libcore/service/replica_settings.hpp"
+
+namespace service {
+
+struct ReplicaView {
+    std::string name;
+    std::string_view standing;  ///< "in", or why it is not: "unknown", "behind", "no_replica"
+    std::optional<std::chrono::milliseconds> lag;
+    int reads;  ///< under way
+};
+
+/// Thread-safe. Without replicas there is neither thread nor metric.
+class Replicas {
+public:
+    Replicas(const std::vector<ReplicaSettings>& settings, const postgres::Pool& primary,
+             runtime::Loops& loops, const postgres::Observe& observe);
+    ~Replicas();
+    Replicas(const Replicas&) = delete;
+    Replicas& operator=(const Replicas&) = delete;
+
+    bool none() const { return replicas_.empty(); }
+
+    /// One read that a replica was chosen for. Lives no longer than the replicas.
+    class Read {
+    public:
+        Read(Replicas& replicas, int replica) : replicas_(replicas), replica_(replica) {}
+        ~Read();
+        Read(const Read&) = delete;
+        Read& operator=(const Read&) = delete;
+
+        postgres::Pool& pool();
+        /// It is the primary's now.
+        void failed(const postgres::DatabaseError& error);
+        /// What is not there yet may be at the primary.
+        void missed();
+
+    private:
+        Replicas& replicas_;
+        const int replica_;
+        bool served_ = true;
+    };
+
+    /// Gives `read(pool)`: of a replica that has all up to `after`, unless it fails there or gives something
+    /// that `is_missing`; else of the primary. So it may run twice, and must only read.
+    template <class Reading, class IsMissing>
+    auto read(const std::optional<postgres::LogPosition>& after, Reading reading, IsMissing is_missing) {
+        if (const auto replica = choose(after)) {
+            Read read(*this, *replica);
+            try {
+                auto answer = reading(read.pool());
+                if (!is_missing(answer)) return answer;
+                read.missed();
+            } catch (const postgres::DatabaseError& error) {
+                read.failed(error);
+            }
+        }
+        return reading(primary_);
+    }
+
+    /// No connection made before this call is lent after it.
+    void renew();
+
+    std::vector<ReplicaView> views() const;
+
+private:
+    using Clock = std::chrono::steady_clock;
+    struct Replica;
+    struct Fallbacks;
+
+    std::optional<int> choose(const std::optional<postgres::LogPosition>& after);
+    std::chrono::milliseconds look_at_primary();
+    std::chrono::milliseconds look_at(int number);
+    std::string look(int number);
+    postgres::ReplicaChoice::View view(int number) const;
+    void tell(int number, const std::string& reason);
+    Replica& at(int number) { return *replicas_[static_cast<std::size_t>(number)]; }
+
+    postgres::Pool primary_;
+    mutable std::mutex mutex_;
+    postgres::ReplicaChoice choice_;
+    std::string system_;  ///< the primary's, as soon as it is known
+    std::unique_ptr<const Fallbacks> fallbacks_;
+    std::vector<std::unique_ptr<Replica>> replicas_;
+    std::deque<runtime::Periodic> watches_;  // last: they use all of the above
+};
+
+}  // namespace service
