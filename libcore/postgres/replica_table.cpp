@@ -11,9 +11,10 @@ namespace {
 constexpr Statement select_place{"log_place", R"sql(
     SELECT system_identifier::text, pg_is_in_recovery(),
            CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END::text
-    FROM pg_control_system())sql"};
+    FROM pg_control_system())sql",
+                                 Access::read};
 
-constexpr Statement select_end{"log_end", "SELECT pg_current_wal_insert_lsn()::text"};
+constexpr Statement select_end{"log_end", "SELECT pg_current_wal_insert_lsn()::text", Access::read};
 
 LogPosition read_position(std::string_view text) {
     const auto position = parse_log_position(text);
