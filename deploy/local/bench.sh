@@ -17,6 +17,9 @@ command_bench() {
     chosen=("$1")
   fi
   [[ ${chosen[*]} != peers ]] || install_peers
+  if [[ " ${chosen[*]} " == *' pool '* ]] && command -v npm >/dev/null; then
+    (install_peers) || true # without them it says so
+  fi
   use_instance "${CHOSEN_INSTANCE:-benchmark}"
   trap end_servers EXIT
   open_instance
@@ -30,7 +33,7 @@ command_bench() {
   return "$status"
 }
 
-# What the benchmark `peers` compares with, in the versions of tests/bench/peers/package-lock.json, Node.js among them.
+# What the benchmarks `peers` and `pool` compare with, in the versions of tests/bench/peers/package-lock.json, Node.js among them.
 # Scripts stand beside their packages, as Node.js looks for these there.
 install_peers() {
   local source=$ROOT/tests/bench/peers log=$ROOT/build/peers.log
