@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/eventually.hpp"
 #include "tests/support/postgres_fixture.hpp"
 
 namespace {
@@ -222,4 +223,23 @@ TEST_CASE("no statement of the services reads a large table from end to end, wha
     const auto found = std::ranges::find(all, "user_messages", &Found::name);
     REQUIRE(found != all.end());
     CHECK_FALSE(explainer.reads_whole(explainer.plan_of(found->sql)).empty());
+}
+
+TEST_CASE("indexes that nobody has read can be listed, those of all months as one") {
+    const support::TestDatabase database;
+    auto connection = database.connection();
+    static constexpr postgres::Statement listed{
+        "listed", "SELECT count(*), sum(bytes) > 0 FROM unused_indexes WHERE index = $1::regclass"};
+    const auto times_listed = [&](const std::string& index) {
+        return connection.run(listed, index).front().get<int>(0);
+    };
+    CHECK(times_listed("message_logs_user") == 1);
+    CHECK(times_listed("users_pkey") == 0);
+
+    connection.execute(
+        "SET enable_seqscan = off; SET enable_bitmapscan = off;"
+        "SELECT count(*) FROM message_logs WHERE user_id = gen_random_uuid()");
+    connection.execute("SELECT pg_stat_force_next_flush()");
+    CHECK(support::eventually([&] { return times_listed("message_logs_user") == 0; }));
+    CHECK(times_listed("message_logs_attention") == 1);
 }
