@@ -1,0 +1,55 @@
+// The primary dies and a standby takes over, under an API that was told of both.
+
+#include <catch2/catch.hpp>
+
+#include "libcore/postgres/url.hpp"
+#include "tests/services/api_under_test.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/servers/postgres_server.hpp"
+#include "tests/support/system/system.hpp"
+
+using namespace tests;
+using namespace std::chrono_literals;
+using support::PostgresServer;
+
+namespace {
+
+struct Pair {
+    bool replica_is_in() {
+        return support::metric(api.service(), "db_replica_in{replica=\"" + host_of_standby() + ":5432\"}") ==
+               1;
+    }
+    std::string host_of_standby() const { return postgres::options_of_url(standby.url()).at("host"); }
+    std::string standbys_url() const {
+        return support::with_database(standby.url(), postgres::options_of_url(database.url()).at("dbname"));
+    }
+
+    PostgresServer primary;
+    PostgresServer standby{{.primary = primary}};
+    TestDatabase database{PostgresServer::url_of_either(primary, standby)};
+    Api api{database.url(), {{"READ_REPLICA_URL", standbys_url()}}};
+};
+
+}  // namespace
+
+TEST_CASE("reads go on while there is no primary, and writes within a second after a standby took over") {
+    Pair servers;
+    const auto location = servers.api.add_user();
+    REQUIRE(support::eventually([&] { return servers.replica_is_in(); }));
+    servers.primary.kill();
+    // Its keys are known for five seconds.
+    for (const auto until = std::chrono::steady_clock::now() + 2s; std::chrono::steady_clock::now() < until;)
+        REQUIRE(servers.api.call("GET", location).status == 200);
+    CHECK(servers.api.call("PATCH", location, R"({"firstName": "Augusta"})").status == 503);
+
+    servers.standby.promote();
+    const auto promoted = std::chrono::steady_clock::now();
+    REQUIRE(support::eventually(
+        [&] { return servers.api.call("PATCH", location, R"({"firstName": "Augusta"})").status == 200; }));
+    const auto took =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - promoted);
+    CHECK(took < 2s);  // of a machine with other work to do
+    CHECK(text_at(servers.api.call("GET", location), "firstName") == "Augusta");
+    CHECK(support::eventually([&] { return !servers.replica_is_in(); }));
+    CHECK(text_at(servers.api.call("GET", location), "firstName") == "Augusta");
+}
