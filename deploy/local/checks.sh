@@ -9,6 +9,7 @@ check_pistache     of Pistache only its reactor is used
 check_sql          SQL stands in libcore/postgres and migrations only
 check_suites       every suite of tests/CMakeLists.txt is run
 check_threads      every test that starts a thread says so to ThreadSanitizer
+check_prometheus   promtool accepts the rules for Prometheus, and they compute what their tests say
 check_pure_domain  libcore/domain does no input or output and knows no thread
 END
 }
@@ -78,6 +79,12 @@ check_threads() {
         print "$ARGV: $name\n" if $test =~ /std::(?:j?thread|async)\b|TcpGate/ && $test !~ /^[^{]*"\[threads\]"/
       }
       print "$ARGV\n" if /std::(?:j?thread|async)\b/ && !/"\[threads\]"/'
+}
+
+# It has a word for what is well, too.
+check_prometheus() {
+  local rules=deploy/prometheus said
+  said=$(promtool check rules "$rules"/*_aliases.yml 2>&1 && promtool test rules "$rules"/*_test.yml 2>&1) || echo "$said"
 }
 
 check_pure_domain() {

@@ -11,11 +11,11 @@ readonly BUILD_PACKAGES=(
 readonly RUN_PACKAGES=(postgresql-15 rabbitmq-server redis-server curl iproute2 procps tzdata)
 
 # What only ./dev test and ./dev fuzz use.
-readonly TEST_PACKAGES=(shellcheck clang-14 libclang-rt-14-dev docker-compose nginx pgbouncer openssl python3 faketime)
+readonly TEST_PACKAGES=(shellcheck clang-14 libclang-rt-14-dev docker-compose nginx pgbouncer openssl python3 faketime prometheus)
 
 readonly PACKAGES=("${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}")
 
-readonly SERVER_PACKAGES=(postgresql-15 rabbitmq-server redis-server nginx pgbouncer)
+readonly SERVER_PACKAGES=(postgresql-15 rabbitmq-server redis-server nginx pgbouncer prometheus)
 
 readonly START_POLICY=/usr/sbin/policy-rc.d
 

@@ -1,5 +1,9 @@
 #include "libcore/json/writer.hpp"
 
+#include <array>
+#include <charconv>
+#include <cmath>
+
 namespace json {
 
 Writer& Writer::key(std::string_view name) {
@@ -13,6 +17,13 @@ Writer& Writer::value(std::string_view text) {
     separate();
     quote(text);
     return *this;
+}
+
+Writer& Writer::value(double number) {
+    if (!std::isfinite(number)) return raw("null");
+    std::array<char, 32> digits;
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+    return raw({digits.data(), end});
 }
 
 Writer& Writer::open(char bracket) {

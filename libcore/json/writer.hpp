@@ -33,6 +33,8 @@ public:
     Writer& value(domain::TimeOfDay time) { return value(domain::to_string(time)); }
     Writer& value(std::chrono::milliseconds duration) { return value(domain::to_string(duration)); }
     Writer& value(domain::Instant instant) { return value(domain::to_string(instant)); }
+    /// In as few digits as tell it from its neighbours; null if it is not a number, or infinite.
+    Writer& value(double number);
     template <std::integral T>
     Writer& value(T number) {
         return raw(std::to_string(number));

@@ -12,8 +12,8 @@ struct Call {
 
     // Not explicit: whoever runs a statement need not know.
     Call(const Statement& called, Place place = Place::current()) : statement(called), from(place) {}
-    Call(const char* name, const char* sql, Place place = Place::current())
-        : statement{name, sql}, from(place) {}
+    Call(const char* name, const char* sql, Access access = Access::write, Place place = Place::current())
+        : statement{name, sql, access}, from(place) {}
 
     Statement statement;
     Place from;

@@ -1,5 +1,6 @@
 #include "libcore/postgres/error.hpp"
 
+#include <array>
 #include <utility>
 
 namespace postgres {
@@ -13,6 +14,39 @@ DatabaseError::DatabaseError(Cause cause, const std::string& text, std::string s
 
 bool DatabaseError::timed_out() const {
     return cause_ == Cause::deadline || cause_ == Cause::exhausted || sqlstate_ == "57014";
+}
+
+std::string_view DatabaseError::type() const {
+    struct Named {
+        std::string_view sqlstate, type;  ///< a code, or the beginning of one
+    };
+    static constexpr std::array named{
+        Named{"57014", "statement_timeout"},
+        Named{"55P03", "lock_timeout"},
+        Named{"40001", "serialization"},
+        Named{"40P01", "deadlock"},
+        Named{"53300", "too_many"},
+        Named{"25006", "read_only"},
+        Named{"57P", "shutdown"},
+        Named{"53", "resources"},
+        Named{"28", "login"},
+        Named{"23", "constraint"},
+        Named{"22", "data"},
+        Named{"08", "connection"},
+    };
+    for (const auto& [sqlstate, type] : named)
+        if (sqlstate_.starts_with(sqlstate)) return type;
+    switch (cause_) {
+        case Cause::deadline:
+            return "deadline";
+        case Cause::connection:
+            return "connection";
+        case Cause::exhausted:
+            return "exhausted";
+        case Cause::server:
+            break;
+    }
+    return "statement";
 }
 
 bool DatabaseError::is_unique_violation() const {

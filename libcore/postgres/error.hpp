@@ -30,6 +30,9 @@ public:
     /// By the server's clock or by ours.
     bool timed_out() const;
 
+    /// What kind it is, in a word for metrics: "constraint", "connection", "deadlock".
+    std::string_view type() const;
+
     bool is_unique_violation() const;
     bool is_unique_violation(std::string_view constraint) const;
     bool is_foreign_key_violation() const;

@@ -1,93 +1,156 @@
 #include "libcore/service/database.hpp"
 
-#include <map>
-#include <mutex>
+#include <utility>
 
 #include "libcore/postgres/migrator.hpp"
 
 namespace service {
 
+using namespace std::chrono_literals;
+
 namespace {
 
-std::string_view to_string(postgres::Observation::Outcome outcome) {
-    switch (outcome) {
-        case postgres::Observation::Outcome::done:
-            return "done";
-        case postgres::Observation::Outcome::failed:
-            return "failed";
-        case postgres::Observation::Outcome::timed_out:
-            return "timed_out";
-        case postgres::Observation::Outcome::connection_lost:
-            return "connection_lost";
+constexpr std::chrono::milliseconds look_every = 1s;
+// A check that hangs says as much as one that fails.
+constexpr auto patience = 3s;
+
+std::string operation_of(const postgres::Observation& seen) {
+    switch (seen.kind) {
+        case postgres::Observation::Kind::connect:
+            return "connect";
+        case postgres::Observation::Kind::acquire:
+            return "acquire";
+        case postgres::Observation::Kind::transaction:
+            return "commit";
+        default:
+            return std::string(query_type_of(seen));
     }
-    std::abort();
 }
 
-// Histograms by statement and outcome, made at their first use: the statements are constants of the program,
-// so there are few, and the lock is short.
-class QueryTimes {
-public:
-    explicit QueryTimes(runtime::Registry& registry)
-        : registry_(registry),
-          acquire_(registry.histogram("db_pool_acquire_duration_seconds",
-                                      "Time until a connection of the pool was lent")) {}
+prometheus::Counter& errors(runtime::Registry& registry, std::string_view type, std::string operation) {
+    return registry.counter("database_errors_total", "What went wrong, by kind of error and where",
+                            {{"type", std::string(type)}, {"operation", std::move(operation)}});
+}
 
-    void count(const postgres::Observation& seen) {
-        const double seconds = std::chrono::duration<double>(seen.duration).count();
-        switch (seen.kind) {
-            case postgres::Observation::Kind::acquire:
-                return acquire_.Observe(seconds);
-            case postgres::Observation::Kind::statement:
-                return of(seen).Observe(seconds);
-            default:
-                return;
-        }
+std::string text_of(const Health& health) {
+    std::string text;
+    for (const auto& [alert, points, reason] : health.reasons) {
+        if (!text.empty()) text += "; ";
+        if (!alert.pool.empty()) text += alert.pool + ": ";
+        text += reason;
     }
-
-private:
-    prometheus::Histogram& of(const postgres::Observation& seen) {
-        const std::lock_guard lock(mutex_);
-        auto& histogram = times_[{seen.name, seen.outcome}];
-        if (!histogram) {
-            histogram = &registry_.histogram(
-                "database_query_duration_seconds", "Time of one statement, as its caller saw it",
-                {{"statement", std::string(seen.name)}, {"outcome", std::string(to_string(seen.outcome))}});
-        }
-        return *histogram;
-    }
-
-    runtime::Registry& registry_;
-    prometheus::Histogram& acquire_;
-    std::mutex mutex_;
-    std::map<std::pair<std::string_view, postgres::Observation::Outcome>, prometheus::Histogram*> times_;
-};
+    return text;
+}
 
 }  // namespace
 
-postgres::Observe measure_database(runtime::Registry& registry) {
-    return [times = std::make_shared<QueryTimes>(registry)](const postgres::Observation& seen) {
-        times->count(seen);
+DatabaseDesk::DatabaseDesk(runtime::Registry& registry, std::stop_token stop)
+    : registry_(registry),
+      stop_(std::move(stop)),
+      statements_(registry),
+      score_(registry.gauge("database_health_score", "What /health/database says, from 0 to 100")) {
+    // There before the first, so that the first is a rise.
+    for (const auto* operation : {"connect", "read", "write"}) errors(registry_, "connection", operation);
+    errors(registry_, "exhausted", "acquire");
+    on_stop_.emplace(stop_, [this] {
+        const std::lock_guard lock(order_);
+        for (auto& watched : watched_) watched.pool->resume();
+    });
+}
+
+postgres::Observe DatabaseDesk::observe(Watched& watched) {
+    return [this, &watched](const postgres::Observation& seen) {
+        using Kind = postgres::Observation::Kind;
+        if (seen.kind == Kind::statement || seen.kind == Kind::transaction)
+            statements_.count(seen);
+        else
+            watched.meter.count(seen);
+        if (seen.error != nullptr) errors(registry_, seen.error->type(), operation_of(seen)).Increment();
     };
 }
 
-void show_pool(runtime::Registry& registry, const postgres::Pool& pool) {
-    const auto show = [&](const char* state, int postgres::PoolState::*count) {
-        registry.sampled_gauge("db_pool_size", "Connections of the pool, and threads waiting for one",
-                               {{"state", state}}, [&pool, count] { return pool.state().*count; });
-    };
-    show("total", &postgres::PoolState::total);
-    show("idle", &postgres::PoolState::idle);
-    show("active", &postgres::PoolState::active);
-    show("waiting", &postgres::PoolState::waiting);
-    registry.sampled_gauge("db_pool_max", "Connections the pool may have", {},
-                           [&pool] { return pool.state().max; });
+postgres::Pool DatabaseDesk::open(const std::string& name, postgres::PoolSettings settings) {
+    const std::lock_guard lock(order_);
+    auto& watched = watched_.emplace_back(registry_, name);
+    auto& pool = watched.pool.emplace(std::move(settings), observe(watched));
+    show_pool(registry_, name, pool);
+    return pool;
 }
 
-runtime::Check database_check(const postgres::Pool& pool) {
-    return {"database", [reserve = pool.reserved()]() mutable {
-                postgres::check_schema(reserve);
+runtime::Check DatabaseDesk::check() {
+    return {"database", [this, reserve = watched_.front().pool->reserved()]() mutable {
+                const auto asked = Clock::now();
+                const auto tell = [&](const char* problem) {
+                    const std::lock_guard lock(mutex_);
+                    answer_.took = Clock::now() - asked;
+                    answer_.good = problem == nullptr;
+                    answer_.problem = problem == nullptr ? "" : problem;
+                    if (answer_.good) answer_.good_at = Clock::now();
+                    answer_.asked_at.reset();
+                };
+                {
+                    const std::lock_guard lock(mutex_);
+                    answer_.asked_at = asked;
+                }
+                try {
+                    postgres::check_schema(reserve);
+                } catch (const std::exception& error) {
+                    tell(error.what());
+                    throw;
+                }
+                tell(nullptr);
                 return runtime::CheckResult{};
             }};
+}
+
+DatabaseFacts DatabaseDesk::facts(Clock::time_point now) {
+    DatabaseFacts facts;
+    const bool hangs = answer_.asked_at && now - *answer_.asked_at > patience;
+    if (!answer_.good || hangs)
+        facts.unanswered =
+            std::chrono::floor<std::chrono::milliseconds>(now - answer_.good_at.value_or(began_));
+    for (auto& watched : watched_) {
+        const auto& meter = watched.meter;
+        const double created = watched.created.rise(meter.created(), now);
+        facts.pools.push_back({.name = watched.name,
+                               .essential = &watched == &watched_.front(),
+                               .state = watched.pool->state(),
+                               .connect = created > 0 ? meter.connect() : Percentiles{},
+                               .exhausted = watched.exhausted.rise(meter.exhausted(), now),
+                               .lost = watched.lost.rise(meter.lost(), now),
+                               .created = created / 10});
+    }
+    if (replicas_) facts.replicas = replicas_();
+    facts.statements = statements_.latest();
+    facts.statements_lately = statements_lately_.rise(statements_.all(), now);
+    facts.critical = critical_.rise(statements_.at(Speed::critical), now);
+    facts.slow = slow_.rise(statements_.at(Speed::slow), now) + facts.critical;
+    return facts;
+}
+
+std::chrono::milliseconds DatabaseDesk::look() {
+    const std::lock_guard lock(mutex_);
+    const auto signals = signals_of(facts(Clock::now()));
+    alerts_.look(signals, std::chrono::system_clock::now());
+    auto health = judge(alerts_.current());
+    score_.Set(health.score);
+    if (health.status != health_.status) tell(health);
+    health_ = std::move(health);
+    return look_every;
+}
+
+void DatabaseDesk::tell(const Health& health) {
+    const bool well = health.status == Health::Status::ok;
+    // That it is not there yet at the start is somebody else's line.
+    if (!std::exchange(was_well_, was_well_ || well)) return;
+    const auto suppressed = health_logged_.pass();
+    if (!suppressed) return;
+    const auto reasons = text_of(health);
+    (well ? runtime::log::info : runtime::log::warn)("the database's health has changed",
+                                                     {{"status", to_string(health.status)},
+                                                      {"score", health.score},
+                                                      {"reasons", reasons},
+                                                      {"suppressed", *suppressed}});
 }
 
 }  // namespace service

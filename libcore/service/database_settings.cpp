@@ -100,6 +100,25 @@ PoolPlan read_plan(Environment& environment, AppEnv app_env, const PoolUser& use
     return plan_pool(preset, app_env, needs);
 }
 
+/// What is done for connections that rest, that are made, that are waited for, that stay out.
+void read_care(Environment& environment, postgres::PoolSettings& settings) {
+    constexpr int most_connects = 500, most_waiting = 100'000;
+    const auto validation = environment.choice("DB_VALIDATION", "peek", {"off", "peek", "ping"});
+    settings.validation = validation == "off"    ? postgres::Validation::off
+                          : validation == "ping" ? postgres::Validation::ping
+                                                 : postgres::Validation::peek;
+    settings.health_check = environment.duration("DB_HEALTH_CHECK", settings.health_check, 0s, 1h);
+    settings.connects_at_once =
+        environment.integer("DB_CONNECTS_AT_ONCE", settings.connects_at_once, 0, most_connects);
+    settings.connects_per_second =
+        environment.integer("DB_CONNECTS_PER_SECOND", settings.connects_per_second, 0, most_connects);
+    // By the size of the pool, which may change.
+    const int waiting = environment.integer("DB_MAX_WAITING", 0, 0, most_waiting);
+    if (waiting > 0) settings.most_waiting = waiting;
+    settings.shed_above = environment.duration("DB_SHED_ABOVE", settings.shed_above, 0s, 1min);
+    settings.leak_after = environment.duration("DB_LEAK_AFTER", settings.leak_after, 0s, 24h);
+}
+
 /// What nobody set yields to what somebody did.
 template <class T>
 Fallback<T> at_most(const Fallback<T>& usual, const T& limit, const char* name) {
@@ -137,6 +156,8 @@ postgres::PoolSettings read_database_settings(Environment& environment, AppEnv a
     connection.query_deadline = environment.duration(
         "DB_QUERY_TIMEOUT", {connection.statement_timeout + 1s, "1s above DB_STATEMENT_TIMEOUT"}, 100ms,
         11min);
+
+    read_care(environment, settings);
 
     if (settings.min > settings.max) environment.reject("DB_POOL_MIN", "is above DB_POOL_MAX");
     if (settings.idle_timeout > settings.lifetime)

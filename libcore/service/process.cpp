@@ -13,13 +13,7 @@ runtime::log::Options read_log_options(runtime::Environment& environment, const 
     return options;
 }
 
-runtime::OpsServer::Settings read_ops_settings(runtime::Environment& environment,
-                                               std::uint16_t default_port) {
-    runtime::OpsServer::Settings settings;
-    settings.bind = environment.text("OPS_BIND", "127.0.0.1");
-    settings.port = static_cast<std::uint16_t>(environment.integer("OPS_PORT", default_port, 0, 65'535));
-    return settings;
-}
+namespace {
 
 std::string read_admin_token(runtime::Environment& environment) {
     constexpr std::size_t shortest = 16;
@@ -28,6 +22,17 @@ std::string read_admin_token(runtime::Environment& environment) {
         environment.reject("ADMIN_TOKEN", "is too easy to guess: at least 16 characters");
     }
     return token;
+}
+
+}  // namespace
+
+runtime::OpsServer::Settings read_ops_settings(runtime::Environment& environment,
+                                               std::uint16_t default_port) {
+    runtime::OpsServer::Settings settings;
+    settings.bind = environment.text("OPS_BIND", "127.0.0.1");
+    settings.port = static_cast<std::uint16_t>(environment.integer("OPS_PORT", default_port, 0, 65'535));
+    settings.admin_token = read_admin_token(environment);
+    return settings;
 }
 
 std::chrono::milliseconds read_shutdown_grace(runtime::Environment& environment) {

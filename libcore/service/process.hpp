@@ -15,11 +15,8 @@ namespace service {
 /// LOG_LEVEL, LOG_FORMAT.
 runtime::log::Options read_log_options(runtime::Environment& environment, const std::string& service);
 
-/// OPS_BIND, OPS_PORT.
+/// OPS_BIND, OPS_PORT, ADMIN_TOKEN.
 runtime::OpsServer::Settings read_ops_settings(runtime::Environment& environment, std::uint16_t default_port);
-
-/// ADMIN_TOKEN, for services whose operations port changes something.
-std::string read_admin_token(runtime::Environment& environment);
 
 /// SHUTDOWN_GRACE.
 std::chrono::milliseconds read_shutdown_grace(runtime::Environment& environment);

@@ -55,10 +55,10 @@ prometheus::Counter& count_reads(runtime::Registry& registry, const std::string&
 }  // namespace
 
 struct Replicas::Replica {
-    Replica(const ReplicaSettings& settings, runtime::Registry& registry, const postgres::Observe& observe)
+    Replica(const ReplicaSettings& settings, runtime::Registry& registry, const Open& open)
         : name(settings.name),
           looks(settings_of_looks(settings.pool.connection)),
-          pool(settings.pool, observe),
+          pool(open("replica " + settings.name, settings.pool)),
           answered(count_reads(registry, settings.name)) {}
 
     const std::string name;
@@ -93,14 +93,14 @@ struct Replicas::Fallbacks {
 };
 
 Replicas::Replicas(const std::vector<ReplicaSettings>& settings, const postgres::Pool& primary,
-                   runtime::Loops& loops, const postgres::Observe& observe)
+                   runtime::Loops& loops, const Open& open)
     : primary_(primary), choice_(static_cast<int>(settings.size())) {
     if (settings.empty()) return;
     auto& registry = loops.registry();
     fallbacks_ = std::make_unique<const Fallbacks>(registry);
     for (const auto& each : settings) {
         const int number = static_cast<int>(replicas_.size());
-        replicas_.push_back(std::make_unique<Replica>(each, registry, observe));
+        replicas_.push_back(std::make_unique<Replica>(each, registry, open));
         registry.sampled_gauge(
             "db_replica_lag_seconds", "Age of the oldest change that a read replica lacks, at the last look",
             {{"replica", each.name}}, [this, number] { return seconds(view(number).lag); });

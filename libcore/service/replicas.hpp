@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -16,21 +17,19 @@
 #include "libcore/runtime/loops.hpp"
 #include "libcore/runtime/periodic.hpp"
 #include "libcore/service/replica_settings.hpp"
+#include "libcore/service/replica_view.hpp"
 
 namespace service {
-
-struct ReplicaView {
-    std::string name;
-    std::string_view standing;  ///< "in", or why it is not: "unknown", "behind", "no_replica"
-    std::optional<std::chrono::milliseconds> lag;
-    int reads;  ///< under way
-};
 
 /// Thread-safe. Without replicas there is neither thread nor metric.
 class Replicas {
 public:
+    /// Makes a pool of that name.
+    using Open =
+        std::function<postgres::Pool(const std::string& name, const postgres::PoolSettings& settings)>;
+
     Replicas(const std::vector<ReplicaSettings>& settings, const postgres::Pool& primary,
-             runtime::Loops& loops, const postgres::Observe& observe);
+             runtime::Loops& loops, const Open& open);
     ~Replicas();
     Replicas(const Replicas&) = delete;
     Replicas& operator=(const Replicas&) = delete;

@@ -6,6 +6,7 @@
 #include "libcore/runtime/log.hpp"
 #include "libcore/runtime/loops.hpp"
 #include "libcore/runtime/ops_server.hpp"
+#include "libcore/runtime/periodic.hpp"
 #include "libcore/runtime/stop_signal.hpp"
 #include "libcore/service/database.hpp"
 #include "libcore/service/pause_watch.hpp"
@@ -23,15 +24,17 @@ int serve(const api::Settings& settings) {
     const runtime::StopSignal stop(settings.grace);
     runtime::Registry registry("api-svc");
     runtime::Loops loops(registry, settings.stuck_after);
-    const auto observe = service::measure_database(registry);
-    postgres::Pool pool(settings.pool, observe);
-    service::show_pool(registry, pool);
-    service::Replicas replicas(settings.replicas, pool, loops, observe);
+    service::DatabaseDesk database(registry, stop.token());
+    postgres::Pool pool = database.open("main", settings.pool);
+    service::Replicas replicas(settings.replicas, pool, loops, database.opener());
+    database.show_replicas([&] { return replicas.views(); });
+    const runtime::Periodic watching("database_desk", loops, [&] { return database.look(); });
     service::PauseState pause(registry);
     runtime::OpsServer ops(settings.ops, {.registry = registry,
                                           .stopping = stop.token(),
-                                          .checks = {service::database_check(pool), pause.check()},
-                                          .alive = [&] { return loops.alive(); }});
+                                          .checks = {database.check(), pause.check()},
+                                          .alive = [&] { return loops.alive(); },
+                                          .routes = database.routes()});
     log::info("starting", {{"version", runtime::version()}, {"ops_port", ops.port()}});
     if (!service::wait_for_database(pool, settings.app_env, settings.connection_budget, stop.token())) {
         return runtime::exit_ok;

@@ -30,9 +30,10 @@ int serve(scheduler::Settings settings) {
     runtime::Registry registry("scheduler-svc");
     runtime::Loops loops(registry, settings.stuck_after);
     const runtime::Check broker = service::watch_broker(settings.broker, registry);
-    postgres::Pool pool(settings.database, service::measure_database(registry));
-    service::show_pool(registry, pool);
-    postgres::Pool housekeeping_pool(settings.housekeeping, service::measure_database(registry));
+    service::DatabaseDesk database(registry, stop.token());
+    postgres::Pool pool = database.open("main", settings.database);
+    postgres::Pool housekeeping_pool = database.open("housekeeping", settings.housekeeping);
+    const runtime::Periodic watching("database_desk", loops, [&] { return database.look(); });
     service::PauseState pause(registry);
 
     scheduler::Guardian guardian(pool, registry);
@@ -51,11 +52,11 @@ int serve(scheduler::Settings settings) {
             return CheckResult{ahead >= 1, std::to_string(ahead) + " months ahead"};
         }};
 
-    runtime::OpsServer ops(settings.ops,
-                           {.registry = registry,
-                            .stopping = stop.token(),
-                            .checks = {service::database_check(pool), broker, partitions, pause.check()},
-                            .alive = [&] { return loops.alive(); }});
+    runtime::OpsServer ops(settings.ops, {.registry = registry,
+                                          .stopping = stop.token(),
+                                          .checks = {database.check(), broker, partitions, pause.check()},
+                                          .alive = [&] { return loops.alive(); },
+                                          .routes = database.routes()});
     runtime::log::info("starting", {{"version", runtime::version()}, {"ops_port", ops.port()}});
     if (!service::wait_for_database(pool, settings.app_env, settings.connection_budget, stop.token())) {
         return runtime::exit_ok;

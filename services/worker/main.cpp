@@ -29,19 +29,22 @@ int serve(worker::Settings settings) {
     runtime::Registry registry("worker-svc");
     runtime::Loops loops(registry, settings.stuck_after);
     const runtime::Check broker = service::watch_broker(settings.broker, registry);
-    postgres::Pool pool(settings.database, service::measure_database(registry));
-    service::show_pool(registry, pool);
+    service::DatabaseDesk database(registry, stop.token());
+    postgres::Pool pool = database.open("main", settings.database);
+    const runtime::Periodic watching("database_desk", loops, [&] { return database.look(); });
     service::PauseState pause(registry);
     std::optional<worker::ProviderRate> rate;
     if (settings.rate.limit) rate.emplace(settings.rate, loops);
     worker::CircuitDesk circuit;
-    std::vector<runtime::Check> checks{service::database_check(pool), broker, pause.check(), circuit.check()};
+    std::vector<runtime::Check> checks{database.check(), broker, pause.check(), circuit.check()};
     if (rate) checks.push_back(rate->check());
+    auto routes = database.routes();
+    routes.push_back(circuit.route());
     runtime::OpsServer ops(settings.ops, {.registry = registry,
                                           .stopping = stop.token(),
                                           .checks = std::move(checks),
                                           .alive = [&] { return loops.alive(); },
-                                          .routes = {circuit.route()}});
+                                          .routes = std::move(routes)});
     runtime::log::info("starting", {{"version", runtime::version()}, {"ops_port", ops.port()}});
     if (!service::wait_for_database(pool, settings.app_env, settings.connection_budget, stop.token())) {
         return runtime::exit_ok;

@@ -98,7 +98,6 @@ Settings read_settings(runtime::Environment& environment) {
         environment.reject("DELIVERY_LEASE", "must be at least twice PROVIDER_TIMEOUT");
     }
     settings.ops = service::read_ops_settings(environment, 9102);
-    settings.ops.admin_token = service::read_admin_token(environment);
     settings.shutdown_grace = service::read_shutdown_grace(environment);
     settings.stuck_after = service::read_stuck_after(environment);
     return settings;

@@ -39,7 +39,7 @@ TEST_CASE("while all connections are in use it says when to come again, and goes
     const auto location = api.add_user();
     const auto in_use = [&] {
         return support::http_get(api.service().ops_port(), "/metrics")
-                   .body.find("db_pool_size{state=\"active\"} 3\n") != std::string::npos;
+                   .body.find("db_pool_size{pool=\"main\",state=\"active\"} 3\n") != std::string::npos;
     };
     std::atomic<int> served = 0;
     std::vector<std::thread> stuck;
@@ -82,8 +82,8 @@ TEST_CASE("what it does can be read from its metrics and its log holds no person
           "http_requests_total{method=\"GET\",route=\"/api/v1/users/{id}\",status=\"200\"} 1",
           "http_requests_total{method=\"any\",route=\"none\",status=\"404\"} 1",
           "http_request_duration_seconds_count{route=\"/api/v1/users\"} 1", "http_requests_in_flight 0",
-          "db_pool_size{state=\"total\"}", "db_pool_size{state=\"waiting\"} 0",
-          "database_query_duration_seconds_count{outcome=\"done\",statement=\"user_insert\"} 1"}) {
+          "db_pool_size{pool=\"main\",state=\"total\"}", "db_pool_size{pool=\"main\",state=\"waiting\"} 0",
+          "database_query_duration_seconds_count{query_type=\"write\",statement=\"user_insert\"} 1"}) {
         CAPTURE(line, metrics);
         CHECK(metrics.find(line) != std::string::npos);
     }

@@ -62,7 +62,7 @@ TEST_CASE("a broker that goes in the middle of a backlog is waited for by one pa
     const double by_second = failed("second_dispatcher");
     const auto taken = [&] {
         return sum(scheduler,
-                   "database_query_duration_seconds_count{outcome=\"done\",statement=\"take_due\"}");
+                   "database_query_duration_seconds_count{query_type=\"write\",statement=\"take_due\"}");
     };
     const double before = taken();
     REQUIRE(before > 0);

@@ -115,6 +115,30 @@ TEST_CASE("what nobody set yields to what somebody did") {
     CHECK(small.settings.idle_timeout == 20s);
 }
 
+TEST_CASE("how connections are cared for is the environment's to say, and usually nobody says it") {
+    const Config usual = config({});
+    CHECK(usual.settings.validation == postgres::Validation::peek);
+    CHECK(usual.settings.health_check == 30s);
+    CHECK(usual.settings.leak_after == 30s);
+    CHECK_FALSE(usual.settings.most_waiting);
+    const Config read = config({{"DB_VALIDATION", "ping"},
+                                {"DB_HEALTH_CHECK", "5s"},
+                                {"DB_CONNECTS_AT_ONCE", "2"},
+                                {"DB_CONNECTS_PER_SECOND", "3"},
+                                {"DB_MAX_WAITING", "7"},
+                                {"DB_SHED_ABOVE", "0"},
+                                {"DB_LEAK_AFTER_SECS", "90"}});
+    CHECK(read.errors().empty());
+    CHECK(read.settings.validation == postgres::Validation::ping);
+    CHECK(read.settings.health_check == 5s);
+    CHECK(read.settings.connects_at_once == 2);
+    CHECK(read.settings.connects_per_second == 3);
+    CHECK(read.settings.most_waiting == 7);
+    CHECK(read.settings.shed_above == 0ms);
+    CHECK(read.settings.leak_after == 90s);
+    CHECK(config({{"DB_VALIDATION", "off"}}).settings.validation == postgres::Validation::off);
+}
+
 TEST_CASE("settings that contradict each other are refused by name") {
     const auto [variables, error] = GENERATE(table<Variables, std::string>({
         {{{"DB_POOL_MAX", "3"}, {"DB_POOL_MIN", "4"}}, "DB_POOL_MIN is above DB_POOL_MAX"},

@@ -50,7 +50,9 @@ struct Reader {
                                  .reserve = 0,
                                  .acquire_timeout = 100ms,
                                  .connects_per_second = 0}});
-        replicas.emplace(settings, pool, loops, postgres::Observe());
+        replicas.emplace(settings, pool, loops, [](const std::string&, const postgres::PoolSettings& its) {
+            return postgres::Pool(its);
+        });
     }
 
     void execute(const std::string& script) { pool.lease()->execute(script); }
