@@ -73,46 +73,52 @@ bool read_one(postgres::Pool& pool, int users) {
     return pool.run(read_user, number).front().get<int>(0) == number;
 }
 
-void add(bench::Report& report, const std::string& who, int callers, const bench::Seen& seen) {
-    const auto name = [&](const char* what) { return fmt::format("{}{}_{}", who, what, callers); };
-    report.add(name("qps"), seen.per_second, "1/s");
-    report.add(name("p50"), seen.p50, "ms");
-    if (seen.p99 > 0) report.add(name("p99"), seen.p99, "ms");
-    report.add(name("client_cpu"), seen.processor, "us/query");
+/// `where` becomes the end of every metric.
+void read_by_key(const support::TestDatabase& database, const Options& options, const bench::Reading& reading,
+                 const std::string& where, bench::Report& report) {
+    const auto add = [&](const std::string& who, const bench::Seen& seen) {
+        report.add(who + "qps" + where, seen.per_second, "1/s");
+        report.add(who + "p50" + where, seen.p50, "ms");
+        if (seen.p99 > 0) report.add(who + "p99" + where, seen.p99, "ms");
+        report.add(who + "client_cpu" + where, seen.processor, "us/query");
+    };
+    double ours = 0;
+    {
+        auto settings = pool_of(database, reading.connections, 0);
+        settings.most_waiting = reading.callers;
+        settings.shed_above = 0ms;
+        postgres::Pool pool(settings);
+        const auto seen = bench::ask_all_the_time(reading.callers, reading.time,
+                                                  [&](int) { return read_one(pool, options.users); });
+        add("", seen);
+        ours = seen.per_second;
+    }
+    const auto beside = [&](const std::string& who, const bench::Seen& seen) {
+        add(who + "_", seen);
+        report.add("ratio_to_" + who + where, ours / seen.per_second, "ratio");
+    };
+    std::string script = fmt::format("\\set number random(1, {})\n{};", options.users, read_sql);
+    script.replace(script.find("$1"), 2, ":number");
+    beside("pgbench", bench::read_by_pgbench(database, script, reading));
+    if (!options.peers) return;
+    for (const std::string peer : {"node_postgres", "postgres_js"})
+        beside(peer,
+               bench::read_by_node(database, "pool_" + peer + ".mjs", read_sql, options.users, reading));
 }
 
-/// As many callers as connections, as pgbench has it, up to the pool of an API under load; beyond that
-/// callers share.
+/// A connection for each caller, as pgbench has it, and fewer. At 64 the metrics have no ending.
 void read_by_key(const support::TestDatabase& database, const Options& options, bench::Report& report) {
-    constexpr int most_connections = 20;
-    for (const int callers : {1, 8, 64, 256}) {
-        if (options.callers != 0 && options.callers != callers) continue;
-        const bench::Reading reading{callers, std::min(callers, most_connections),
-                                     std::chrono::seconds(options.seconds)};
-        double ours = 0;
-        {
-            auto settings = pool_of(database, reading.connections, 0);
-            settings.most_waiting = callers;
-            settings.shed_above = 0ms;
-            postgres::Pool pool(settings);
-            const auto seen = bench::ask_all_the_time(callers, reading.time,
-                                                      [&](int) { return read_one(pool, options.users); });
-            add(report, "", callers, seen);
-            ours = seen.per_second;
-        }
-        const auto beside = [&](const std::string& who, const bench::Seen& seen) {
-            add(report, who + "_", callers, seen);
-            report.add(fmt::format("ratio_to_{}_{}", who, callers), ours / seen.per_second, "ratio");
-        };
-        std::string script = fmt::format("\\set number random(1, {})\n{};", options.users, read_sql);
-        script.replace(script.find("$1"), 2, ":number");
-        beside("pgbench", bench::read_by_pgbench(database, script, reading));
-        if (!options.peers) continue;
-        beside("node_postgres",
-               bench::read_by_node(database, "pool_node_postgres.mjs", read_sql, options.users, reading));
-        beside("postgres_js",
-               bench::read_by_node(database, "pool_postgres_js.mjs", read_sql, options.users, reading));
-    }
+    struct Case {
+        int callers;
+        int connections;
+        std::string where;
+    };
+    const std::vector<Case> cases{
+        {1, 1, "_1"}, {8, 8, "_8"}, {64, 64, ""}, {64, 20, "_64_over_20"}, {256, 64, "_256_over_64"}};
+    for (const auto& [callers, connections, where] : cases)
+        if (options.callers == 0 || options.callers == callers)
+            read_by_key(database, options, {callers, connections, std::chrono::seconds(options.seconds)},
+                        where, report);
 }
 
 bench::Outcome tried(const std::function<bool()>& ask) {
