@@ -1,6 +1,10 @@
 #include "libcore/postgres/replica_choice.hpp"
 
+#include <array>
 #include <catch2/catch.hpp>
+#include <functional>
+#include <map>
+#include <random>
 
 using namespace std::chrono_literals;
 using postgres::LogPosition;
@@ -216,4 +220,109 @@ TEST_CASE("of several replicas one that is new enough is found") {
     const auto now = start + 251ms;
     for (int read = 0; read < 3; ++read) CHECK(choice.choose(LogPosition{1'500}, now).replica == 1);
     CHECK(choice.choose({}, now).replica == 0);
+}
+
+namespace {
+
+/// A primary and replicas as they really are, and looks at them that take their time and overtake each other.
+class Simulation {
+public:
+    explicit Simulation(unsigned seed) : random_(seed) {}
+
+    void run(int steps) {
+        for (int step = 0; step < steps; ++step) {
+            now_ += std::chrono::milliseconds(up_to(40));
+            while (!arriving_.empty() && arriving_.begin()->first <= now_)
+                arriving_.extract(arriving_.begin()).mapped()();
+            if (up_to(3) == 0) write();
+            for (int replica = 0; replica < replicas; ++replica) replay(replica);
+            look();
+            read();
+        }
+    }
+
+    int answered = 0;
+    int refused = 0;
+
+private:
+    using Time = ReplicaChoice::Time;
+    static constexpr int replicas = 3;
+
+    int up_to(int most) { return std::uniform_int_distribution<int>(0, most)(random_); }
+
+    void write() {
+        end_.bytes += static_cast<std::uint64_t>(1 + up_to(1'000));
+        written_[now_] = end_;
+    }
+    LogPosition end_at(Time time) const {
+        const auto after = written_.upper_bound(time);
+        return after == written_.begin() ? LogPosition{1} : std::prev(after)->second;
+    }
+
+    void replay(int replica) {
+        auto& pause = paused_until_[replica];
+        if (now_ < pause) return;
+        if (up_to(300) == 0) pause = now_ + std::chrono::milliseconds(up_to(5'000));
+        const auto delay = std::chrono::milliseconds(up_to(up_to(20) == 0 ? 2'000 : 50));
+        replayed_[replica] = std::max(replayed_[replica], end_at(now_ - delay));
+    }
+
+    /// Each begins before the server reads, and ends after it.
+    void look() {
+        const auto asked = now_;
+        const auto travel = [this] { return std::chrono::milliseconds(up_to(100)); };
+        if (up_to(9) == 0) {
+            const auto read_at = now_ + travel();
+            arrive(read_at, [=, this] {
+                const auto end = end_;
+                arrive(read_at + travel(), [=, this] { choice_.primary_at(end, asked); });
+            });
+        }
+        for (int replica = 0; replica < replicas; ++replica) {
+            if (up_to(9) != 0) continue;
+            const auto position = replayed_[replica];
+            arrive(now_ + travel(), [=, this] {
+                // One thread looks at a replica: it hears nothing older after something newer.
+                if (position < heard_[replica]) return;
+                heard_[replica] = position;
+                choice_.replica_at(replica, position, now_);
+            });
+        }
+    }
+    void arrive(Time at, std::function<void()> what) { arriving_.emplace(at, std::move(what)); }
+
+    void read() {
+        const auto after = up_to(1) == 0 ? std::optional(end_at(now_ - std::chrono::milliseconds(up_to(500))))
+                                         : std::nullopt;
+        const auto chosen = choice_.choose(after, now_).replica;
+        if (!chosen) {
+            ++refused;
+            return;
+        }
+        ++answered;
+        choice_.done(*chosen);
+        // A second by the rule, and a second in which nobody looked.
+        REQUIRE(replayed_[*chosen] >= end_at(now_ - 2s));
+        if (after) REQUIRE(replayed_[*chosen] >= *after);
+    }
+
+    std::minstd_rand random_;
+    ReplicaChoice choice_{replicas};
+    Time now_ = start;
+    LogPosition end_{1};
+    std::map<Time, LogPosition> written_;
+    std::array<LogPosition, replicas> replayed_{}, heard_{};
+    std::array<Time, replicas> paused_until_{};
+    std::multimap<Time, std::function<void()>> arriving_;
+};
+
+}  // namespace
+
+TEST_CASE("whatever happens when, no reader misses what is two seconds old, or what he said he must see") {
+    for (unsigned seed = 0; seed < 20; ++seed) {
+        Simulation simulation(seed);
+        simulation.run(3'000);
+        CHECK(simulation.answered > 1'000);
+        CHECK(simulation.refused > 10);
+    }
 }
