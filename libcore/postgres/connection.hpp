@@ -74,6 +74,7 @@ public:
 
 private:
     friend class Transaction;
+    friend class Pool;
     enum class Begin { no, yes };
 
     Rows run_prepared(const Call& call, const Parameters& parameters, Begin begin);

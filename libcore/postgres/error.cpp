@@ -69,6 +69,10 @@ bool DatabaseError::is_refused_login() const {
     return sqlstate_.starts_with("28") || sqlstate_ == "3D000";
 }
 
+bool DatabaseError::is_full() const {
+    return sqlstate_ == "53300";
+}
+
 bool DatabaseError::is_lock_timeout() const {
     return sqlstate_ == "55P03";
 }

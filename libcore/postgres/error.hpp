@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace postgres {
 
@@ -26,6 +27,8 @@ public:
     /// The constraint that refused the statement, or empty.
     const std::string& constraint() const { return constraint_; }
 
+    /// There is none, or it broke. Not: no answer in time.
+    bool is_loss() const { return cause_ == Cause::connection; }
     bool connection_lost() const { return cause_ == Cause::deadline || cause_ == Cause::connection; }
     /// By the server's clock or by ours.
     bool timed_out() const;
@@ -39,6 +42,8 @@ public:
     bool is_check_violation(std::string_view constraint) const;
     /// The server is there and wants nothing to do with this user, password or database.
     bool is_refused_login() const;
+    /// The server, this user or this database has no room for another connection.
+    bool is_full() const;
     /// A lock was not granted within `lock_timeout`, or at once under NOWAIT.
     bool is_lock_timeout() const;
     /// The values were refused (unparsable, out of range, against a constraint): they will be again.
@@ -58,18 +63,32 @@ public:
     using DatabaseError::DatabaseError;
 };
 
-/// The pool has no connection for this caller: all stayed in use until its time was up, or so many wait, or
-/// for so long already, that it need not begin to.
-class PoolExhausted : public DatabaseError {
+/// The pool has nothing for this caller, and says when to come again: sooner, it would be the same.
+class NotServed : public DatabaseError {
 public:
-    PoolExhausted(const std::string& text, std::chrono::milliseconds retry_after)
-        : DatabaseError(Cause::exhausted, text), retry_after_(retry_after) {}
+    NotServed(Cause cause, const std::string& text, std::chrono::milliseconds retry_after,
+              std::string sqlstate = {})
+        : DatabaseError(cause, text, std::move(sqlstate)), retry_after_(retry_after) {}
 
-    /// Sooner, it would meet the same crowd.
     std::chrono::milliseconds retry_after() const { return retry_after_; }
 
 private:
     std::chrono::milliseconds retry_after_;
+};
+
+/// All connections stayed in use until the caller's time was up, or so many wait, or for so long already,
+/// that he need not begin to.
+class PoolExhausted : public NotServed {
+public:
+    PoolExhausted(const std::string& text, std::chrono::milliseconds retry_after)
+        : NotServed(Cause::exhausted, text, retry_after) {}
+};
+
+/// The server has failed so often in a row that nobody is let through.
+class CircuitOpen : public NotServed {
+public:
+    CircuitOpen(const std::string& text, std::chrono::milliseconds retry_after, std::string sqlstate)
+        : NotServed(Cause::connection, text, retry_after, std::move(sqlstate)) {}
 };
 
 }  // namespace postgres

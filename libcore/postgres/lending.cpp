@@ -48,10 +48,17 @@ Lending::Answer Lending::found_dead(int place, const Ask& ask, Time now, Orders&
     return answer;
 }
 
+Lending::Answer Lending::turned_away(int place, const Ask& ask, Time now, Orders& orders) {
+    failed(place, now, orders, Failure::too_many);
+    if (staying() == 0) return refuse(Reason::unreachable, now);
+    return ask_again(ask, now, orders);
+}
+
 /// He has had his turn: nobody is before him.
 Lending::Answer Lending::ask_again(const Ask& ask, Time now, Orders& orders) {
     if (const auto granted = grant(ask.use, now, orders)) return *granted;
     if (closed_) return refuse(Reason::closed, now);
+    if (!circuit_.admits(now)) return refuse(Reason::circuit, now);
     if (ask.deadline <= now) return refuse(Reason::late, now);
     line_of(ask.use).push_front(ask);
     return Waits{};
@@ -94,7 +101,7 @@ void Lending::shed(Time now, Orders& orders) {
 
 /// The one used last: it is the likeliest to be sound, and the others may rest long enough to be closed.
 std::optional<Lending::Grant> Lending::grant(Use use, Time now, Orders& orders) {
-    if (closed_ || is_paused(now) || !may_lend(use)) return std::nullopt;
+    if (closed_ || is_paused(now) || !circuit_.admits(now) || !may_lend(use)) return std::nullopt;
     while (!resting_.empty()) {
         const int place = resting_.back();
         resting_.pop_back();
@@ -106,11 +113,13 @@ std::optional<Lending::Grant> Lending::grant(Use use, Time now, Orders& orders) 
         at(place).use = use;
         ++at(place).uses;
         count_out(use, 1);
+        probe(place);
         return Grant{place, false, now - at(place).since};
     }
-    if (total_ >= max_ || !guard_.admits(now)) return std::nullopt;
+    if (total_ >= most() || !guard_.admits(now)) return std::nullopt;
     const int place = start_opening(Place::State::opening, now);
     at(place).use = use;
+    probe(place);
     count_out(use, 1);
     return Grant{place, true, {}};
 }
@@ -118,6 +127,7 @@ std::optional<Lending::Grant> Lending::grant(Use use, Time now, Orders& orders) 
 /// What is known already: waiting would be in vain.
 std::optional<Lending::Refusal> Lending::refusal(const Ask& ask, Time now) const {
     if (closed_) return refuse(Reason::closed, now);
+    if (!circuit_.admits(now)) return refuse(Reason::circuit, now);
     if (ask.deadline <= now) return refuse(Reason::late, now);
     if (total_ == closing_ && guard_.next() > ask.deadline)
         return refuse(guard_.failing() ? Reason::unreachable : Reason::late, now);
@@ -132,6 +142,7 @@ Lending::Refusal Lending::refuse(Reason reason, Time now) const {
     Duration longest{};
     for (const Line* line : {&reserved_, &ordinary_})
         if (!line->empty()) longest = std::max(longest, now - line->front().since);
+    if (reason == Reason::circuit && !circuit_.lacks_server()) longest = (circuit_.until() - now) / 2;
     return {reason, std::max(least_retry_after, std::chrono::ceil<std::chrono::milliseconds>(2 * longest))};
 }
 
@@ -149,7 +160,7 @@ std::size_t Lending::most_waiting() const {
 
 int Lending::reserve() const {
     constexpr int enough_to_share = 4;
-    return std::clamp(settings_.reserve.value_or(max_ >= enough_to_share ? 1 : 0), 0, max_ - 1);
+    return std::clamp(settings_.reserve.value_or(max_ >= enough_to_share ? 1 : 0), 0, most() - 1);
 }
 
 /// Enough to keep every connection busy once more: what is behind them waits for more than one to finish.
@@ -161,7 +172,7 @@ Lending::Time Lending::waiting_due(Time now) const {
     if (is_paused(now)) return anybody_waits() ? paused_until_ : Time::max();
     Time due = Time::max();
     const Use first = reserved_.empty() ? Use::ordinary : Use::reserved;
-    if (anybody_waits() && total_ < max_ && may_lend(first)) due = guard_.next();
+    if (anybody_waits() && total_ < most() && may_lend(first) && circuit_.admits(now)) due = guard_.next();
     if (standing()) due = std::min(due, shedding_.look_at(ordinary_.front().since, now));
     return due;
 }

@@ -7,12 +7,14 @@
 #include <chrono>
 #include <cstddef>
 #include <deque>
+#include <limits>
 #include <optional>
 #include <random>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "libcore/postgres/circuit.hpp"
 #include "libcore/postgres/connect_guard.hpp"
 #include "libcore/postgres/pool_settings.hpp"
 #include "libcore/postgres/shedding.hpp"
@@ -29,11 +31,25 @@ struct PoolState {
     int min = 0;
     int overdue = 0;                                                      ///< lent for longer than is allowed
     std::optional<std::chrono::steady_clock::time_point> paused_until{};  ///< may have passed
+    int limit = 0;  ///< as many as the server allows at present, at most `max`
+    Circuit::State circuit = Circuit::State::closed;
 };
 
 /// What ended a connection. `broken` came back unfit for use, `dead` was found so when it was to be lent,
-/// `unhealthy` when it was looked after.
-enum class CloseReason { idle, lifetime, uses, renewed, resized, broken, dead, unhealthy, closed };
+/// `unhealthy` when it was looked after; `unanswered` kept a caller waiting past his deadline, and us after
+/// it.
+enum class CloseReason {
+    idle,
+    lifetime,
+    uses,
+    renewed,
+    resized,
+    broken,
+    dead,
+    unhealthy,
+    unanswered,
+    closed
+};
 
 /// Invariant: while anybody waits, there is nothing that he could be given; so whoever comes later cannot
 /// overtake. Whom the reserve is for goes first.
@@ -66,6 +82,7 @@ public:
         shed,         ///< waiting has been too long for too long
         unreachable,  ///< the last attempt to connect failed, and there is no connection
         paused,       ///< nobody was served until the deadline
+        circuit,      ///< the server has failed so often that nobody is let through
         closed,
     };
     struct Refusal {
@@ -97,13 +114,33 @@ public:
     /// The one who waited goes. It must not have been named in orders.
     Refusal give_up(Who who, Time now);
 
+    enum class Failure {
+        unreachable,
+        refused,   ///< by a server that is there
+        too_many,  ///< the server has no room for another
+    };
+
     void opened(int place, Time now, Orders& orders);
-    void failed(int place, Time now, Orders& orders);
+    void failed(int place, Time now, Orders& orders, Failure why = Failure::unreachable);
+    /// It was to be opened for him. If there are others, he waits for one of them.
+    Answer turned_away(int place, const Ask& ask, Time now, Orders& orders);
     /// Not the server's fault: its time was up.
     void abandoned(int place, Time now, Orders& orders);
 
     /// Of what was lent. If it is not usable, it has been closed.
     void give_back(int place, bool usable, Time now, Orders& orders);
+    /// Of what was lent, but it is not known yet whether it can be used again. It keeps its place until then:
+    /// `recovered`, or `closed`.
+    void hold_back(int place, Time now, Orders& orders);
+    void recovered(int place, Time now, Orders& orders);
+
+    /// What the server did with what it was asked last over a connection that is about to come back:
+    /// answered, or by its own fault or the way's to it, did not.
+    void proved(Time now, Orders& orders);
+    void struck(bool lost, Time now, Orders& orders);
+    /// The server behind it takes no writes any more, or takes them now.
+    void changed_role(int place, Orders& orders);
+
     /// What was lent had ended while it rested, and is closed: it is as if it had not been lent.
     Answer found_dead(int place, const Ask& ask, Time now, Orders& orders);
     void checked(int place, bool alive, Time now, Orders& orders);
@@ -129,6 +166,7 @@ public:
 
         State state = State::empty;
         Use use = Use::ordinary;
+        bool probe = false;
         int generation = 0;
         int uses = 0;
         Time expires{};
@@ -146,9 +184,11 @@ private:
     bool standing() const;
     std::size_t most_waiting() const;
     int reserve() const;
-    bool may_lend(Use use) const { return use == Use::reserved || ordinary_out_ < max_ - reserve(); }
+    int most() const { return std::min(max_, limit_); }
+    bool may_lend(Use use) const { return use == Use::reserved || ordinary_out_ < most() - reserve(); }
     int staying() const { return total_ - closing_; }
     bool is_paused(Time now) const { return now < paused_until_; }
+    int open() const { return staying() - int(opening_ahead_); }
     std::optional<CloseReason> over(const Place& place, Time now) const;
 
     Answer ask_again(const Ask& ask, Time now, Orders& orders);
@@ -160,6 +200,7 @@ private:
     Refusal refuse(Reason reason, Time now) const;
     void refuse_all(Reason reason, Time now, Orders& orders);
 
+    void probe(int place);
     int start_opening(Place::State state, Time now);
     void put_down(int place, Time now, Orders& orders);
     void retire(int place, CloseReason reason, Orders& orders);
@@ -168,20 +209,26 @@ private:
     void vacate(int place);
     void count_out(Use use, int change);
 
+    void lower_limit(Time now);
+    void raise_limit(Time now, Orders& orders);
     void close_unneeded(Time now, Orders& orders);
     void look_after_one(Time now, Orders& orders);
     void open_ahead(Time now, Orders& orders);
 
     Time waiting_due(Time now) const;
     Time ahead_due() const;
+    Time check_due(const Place& place) const;
     Time resting_due(const Place& place) const;
     void look_again(Time at) { due_ = std::min(due_, at); }
     Duration part_of(Duration span);
+
+    static constexpr int no_limit = std::numeric_limits<int>::max();
 
     const PoolSettings settings_;
     int max_;
     int min_;
     ConnectGuard guard_;
+    Circuit circuit_;
     Shedding shedding_;
     std::minstd_rand random_;
 
@@ -199,6 +246,8 @@ private:
     int generation_ = 0;
     bool closed_ = false;
     Time paused_until_{};
+    int limit_ = no_limit;
+    Time raise_limit_at_{};
     Time ahead_at_{};  ///< not before, the next is opened ahead
     Time due_{};
 };

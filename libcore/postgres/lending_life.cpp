@@ -14,6 +14,8 @@ using namespace std::chrono_literals;
 
 // Many programs that start together, or meet a new server, do not fill their pools in one go.
 constexpr std::chrono::milliseconds stagger = 50ms;
+// Whether a server that was full has room again is tried that often, by one connection.
+constexpr std::chrono::milliseconds raise_every = 5s;
 
 Lending::Time after(Lending::Time time, Lending::Duration span) {
     return span == Lending::Duration::zero() ? Lending::Time::max() : time + span;
@@ -26,6 +28,7 @@ Lending::Lending(const PoolSettings& settings, unsigned seed)
       max_(settings.max),
       min_(settings.min),
       guard_(settings.connects_at_once, settings.connects_per_second, seed),
+      circuit_(settings.circuit_failures, settings.circuit_hold),
       shedding_(settings.shed_above, settings.shed_interval),
       random_(seed) {
     if (max_ < 1) throw std::invalid_argument("a pool needs room for one connection");
@@ -37,6 +40,7 @@ void Lending::opened(int place, Time now, Orders& orders) {
     const bool ahead = at(place).state == Place::State::opening_ahead;
     assert(ahead || at(place).state == Place::State::opening);
     guard_.succeeded();
+    circuit_.connected();
     at(place).heard = at(place).since = now;
     at(place).expires = after(now, settings_.lifetime - part_of(settings_.lifetime / 10));
     if (ahead) {
@@ -50,9 +54,17 @@ void Lending::opened(int place, Time now, Orders& orders) {
     look_again(now);
 }
 
-void Lending::failed(int place, Time now, Orders& orders) {
-    guard_.failed(now);
+void Lending::failed(int place, Time now, Orders& orders, Failure why) {
+    const bool full = why == Failure::too_many && staying() > 1;
+    if (full) {
+        guard_.abandoned();
+    } else {
+        guard_.failed(now);
+        if (why != Failure::refused) circuit_.could_not_connect(now);
+    }
     vacate(place);
+    if (full) lower_limit(now);
+    if (circuit_.state() != Circuit::State::closed) refuse_all(Reason::circuit, now, orders);
     // Nobody has one to give back, and nobody is trying any more.
     if (total_ == closing_ && !is_paused(now)) refuse_all(Reason::unreachable, now, orders);
     serve(now, orders);
@@ -75,9 +87,43 @@ void Lending::give_back(int place, bool usable, Time now, Orders& orders) {
     serve(now, orders);
 }
 
+void Lending::hold_back(int place, Time now, Orders& orders) {
+    assert(at(place).state == Place::State::lent);
+    count_out(at(place).use, -1);
+    at(place).state = Place::State::closing;
+    ++closing_;
+    look_again({});
+    serve(now, orders);
+}
+
+void Lending::recovered(int place, Time now, Orders& orders) {
+    --closing_;
+    at(place).heard = at(place).since = now;
+    put_down(place, now, orders);
+    serve(now, orders);
+}
+
+void Lending::proved(Time now, Orders& orders) {
+    const bool was_open = circuit_.state() != Circuit::State::closed;
+    circuit_.succeeded();
+    if (was_open) serve(now, orders);
+}
+
+void Lending::struck(bool lost, Time now, Orders& orders) {
+    circuit_.failed(lost, now);
+    if (circuit_.state() == Circuit::State::closed) return;
+    refuse_all(Reason::circuit, now, orders);
+    look_again(now);
+}
+
+void Lending::changed_role(int place, Orders& orders) {
+    if (at(place).generation == generation_) renew(orders);
+}
+
 void Lending::checked(int place, bool alive, Time now, Orders& orders) {
     checking_ = false;
     if (alive) {
+        circuit_.connected();
         at(place).heard = now;
         put_down(place, now, orders);
         look_again(now);
@@ -94,12 +140,14 @@ void Lending::closed(int place, Time now, Orders& orders) {
 }
 
 void Lending::tick(Time now, Orders& orders) {
+    raise_limit(now, orders);
     serve(now, orders);
     close_unneeded(now, orders);
     look_after_one(now, orders);
     open_ahead(now, orders);
 
     due_ = std::min(waiting_due(now), ahead_due());
+    if (limit_ != no_limit) look_again(raise_limit_at_);
     for (const int place : resting_) look_again(resting_due(at(place)));
 }
 
@@ -112,6 +160,7 @@ void Lending::resize(int max, int min, Time now, Orders& orders) {
     if (max < 1) throw std::invalid_argument("a pool needs room for one connection");
     max_ = max;
     min_ = min;
+    limit_ = no_limit;
     places_.resize(std::max(places_.size(), static_cast<std::size_t>(max)));
     while (staying() > max_ && !resting_.empty()) retire_oldest(CloseReason::resized, orders);
     serve(now, orders);
@@ -144,7 +193,9 @@ PoolState Lending::state() const {
             .waiting = static_cast<int>(ordinary_.size() + reserved_.size()),
             .max = max_,
             .min = min_,
-            .paused_until = paused_until_ == Time{} ? std::nullopt : std::optional(paused_until_)};
+            .paused_until = paused_until_ == Time{} ? std::nullopt : std::optional(paused_until_),
+            .limit = most(),
+            .circuit = circuit_.state()};
 }
 
 std::optional<CloseReason> Lending::over(const Place& place, Time now) const {
@@ -162,9 +213,14 @@ int Lending::start_opening(Place::State state, Time now) {
     return static_cast<int>(empty - places_.begin());
 }
 
+void Lending::probe(int place) {
+    at(place).probe = circuit_.probe();
+}
+
 /// It rests, unless its time is over.
 void Lending::put_down(int place, Time now, Orders& orders) {
     if (at(place).state == Place::State::lent) count_out(at(place).use, -1);
+    if (std::exchange(at(place).probe, false)) circuit_.probe_ended();
     if (closed_) return retire(place, CloseReason::closed, orders);
     if (staying() > max_) return retire(place, CloseReason::resized, orders);
     if (const auto reason = over(at(place), now)) return retire(place, *reason, orders);
@@ -197,6 +253,7 @@ void Lending::vacate(int place) {
     const auto state = std::exchange(at(place).state, Place::State::empty);
     if (state == Place::State::lent || state == Place::State::opening) count_out(at(place).use, -1);
     if (state == Place::State::opening_ahead) opening_ahead_ = false;
+    if (std::exchange(at(place).probe, false)) circuit_.probe_ended();
     --total_;
     look_again({});
 }
@@ -206,13 +263,27 @@ void Lending::count_out(Use use, int change) {
     if (use == Use::ordinary) ordinary_out_ += change;
 }
 
+/// Those who wait get what there is.
+void Lending::lower_limit(Time now) {
+    limit_ = std::max(1, total_);
+    raise_limit_at_ = now + raise_every;
+    look_again(raise_limit_at_);
+}
+
+void Lending::raise_limit(Time now, Orders& orders) {
+    if (limit_ == no_limit || now < raise_limit_at_) return;
+    raise_limit_at_ = now + raise_every;
+    if (++limit_ >= max_) limit_ = no_limit;
+    serve(now, orders);
+}
+
 void Lending::close_unneeded(Time now, Orders& orders) {
     std::erase_if(resting_, [&](int place) {
         const auto reason = over(at(place), now);
         if (reason) retire(place, *reason, orders);
         return reason.has_value();
     });
-    while (staying() > min_ && !resting_.empty() &&
+    while (open() > min_ && !resting_.empty() &&
            now >= after(at(resting_.front()).since, settings_.idle_timeout))
         retire_oldest(CloseReason::idle, orders);
 }
@@ -220,8 +291,7 @@ void Lending::close_unneeded(Time now, Orders& orders) {
 /// The others can be lent meanwhile.
 void Lending::look_after_one(Time now, Orders& orders) {
     if (checking_ || closed_) return;
-    const auto place = std::ranges::find_if(
-        resting_, [&](int each) { return now >= after(at(each).heard, settings_.health_check); });
+    const auto place = std::ranges::find_if(resting_, [&](int each) { return now >= check_due(at(each)); });
     if (place == resting_.end()) return;
     at(*place).state = Place::State::checked;
     checking_ = true;
@@ -237,14 +307,23 @@ void Lending::open_ahead(Time now, Orders& orders) {
 }
 
 Lending::Time Lending::ahead_due() const {
-    if (closed_ || opening_ahead_ || staying() >= min_ || total_ >= max_) return Time::max();
+    if (closed_ || opening_ahead_ || total_ >= most()) return Time::max();
+    // Nobody is let through, so this is how it is found that there is one again.
+    if (circuit_.lacks_server()) return guard_.next();
+    if (staying() >= min_) return Time::max();
     return std::max(ahead_at_, guard_.next_ahead());
+}
+
+/// Where there is no room to look for the server by a new connection, an old one is asked.
+Lending::Time Lending::check_due(const Place& place) const {
+    if (circuit_.lacks_server() && !opening_ahead_ && total_ >= most()) return place.heard;
+    return after(place.heard, settings_.health_check);
 }
 
 Lending::Time Lending::resting_due(const Place& place) const {
     Time due = place.expires;
-    if (!checking_) due = std::min(due, after(place.heard, settings_.health_check));
-    if (staying() > min_) due = std::min(due, after(place.since, settings_.idle_timeout));
+    if (!checking_) due = std::min(due, check_due(place));
+    if (open() > min_) due = std::min(due, after(place.since, settings_.idle_timeout));
     return due;
 }
 

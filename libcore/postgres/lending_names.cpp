@@ -16,6 +16,8 @@ std::string_view to_string(Lending::Reason reason) {
             return "unreachable";
         case Lending::Reason::paused:
             return "paused";
+        case Lending::Reason::circuit:
+            return "circuit";
         case Lending::Reason::closed:
             return "closed";
     }
@@ -40,6 +42,8 @@ std::string_view to_string(CloseReason reason) {
             return "dead";
         case CloseReason::unhealthy:
             return "unhealthy";
+        case CloseReason::unanswered:
+            return "unanswered";
         case CloseReason::closed:
             return "closed";
     }

@@ -15,6 +15,8 @@
 #include "libcore/postgres/lending_names.hpp"
 #include "libcore/postgres/loans.hpp"
 #include "libcore/postgres/pool_lock.hpp"
+#include "libcore/postgres/recovery.hpp"
+#include "libcore/postgres/rerun.hpp"
 
 namespace postgres {
 
@@ -41,6 +43,7 @@ std::string why_none(Lending::Reason reason, int max) {
         case Lending::Reason::paused:
             return "an operator has paused the pool";
         case Lending::Reason::unreachable:
+        case Lending::Reason::circuit:
         case Lending::Reason::closed:
             break;
     }
@@ -50,6 +53,10 @@ std::string why_none(Lending::Reason reason, int max) {
 [[noreturn]] void refuse(Lending::Refusal refusal, int max, const std::optional<DatabaseError>& failure) {
     if (const auto why = why_none(refusal.reason, max); !why.empty())
         throw PoolExhausted("acquire: " + why, refusal.retry_after);
+    if (refusal.reason == Lending::Reason::circuit)
+        throw CircuitOpen("acquire: the database has failed too often in a row" +
+                              (failure ? ", lately: " + std::string(failure->what()) : ""),
+                          refusal.retry_after, failure ? failure->sqlstate() : "");
     if (failure && refusal.reason == Lending::Reason::unreachable) throw DatabaseError(*failure);
     throw DatabaseError(DatabaseError::Cause::connection, "acquire: there is no connection");
 }
@@ -72,48 +79,56 @@ public:
           loans_(settings_.leak_after),
           connections_(static_cast<std::size_t>(settings_.max)),
           opened_(connections_.size()),
+          recovery_(std::in_place, [this](int place, auto connection,
+                                          bool sound) { recovered(place, std::move(connection), sound); }),
           housekeeper_([this](const std::stop_token& stop) { keep_house(stop); }) {}
 
     ~PoolImpl() {
         housekeeper_.request_stop();
         housekeeper_.join();
+        recovery_.reset();
         happened([&](Clock::time_point, Orders& orders) { lending_.close(orders); });
         assert(state().total == 0 && "a lease outlives its pool");
     }
 
     Borrowed borrow(Lending::Use use, Deadline deadline, const std::source_location& from) {
-        const auto started = Clock::now();
-        Observation seen{.kind = Observation::Kind::acquire, .name = "acquire", .from = from};
-        const auto tell = [&](Clock::time_point now) {
-            seen.duration = now - started;
-            if (observe_) observe_(seen);
-        };
-        Borrowed borrowed;
-        try {
-            borrowed = take_turn({.who = nullptr,
-                                  .use = use,
-                                  .deadline = std::min(deadline, deadline_after(settings_.acquire_timeout)),
-                                  .since = started},
-                                 seen);
-        } catch (const DatabaseError& error) {
-            seen.outcome = outcome_of(error);
-            seen.error = &error;
-            tell(Clock::now());
-            throw;
+        Waiter self;
+        const Lending::Ask ask{.who = &self,
+                               .use = use,
+                               .deadline = std::min(deadline, deadline_after(settings_.acquire_timeout)),
+                               .since = Clock::now()};
+        Borrowed borrowed = acquire(ask, from, ask.since,
+                                    [&](Orders& orders) { return lending_.ask(ask, ask.since, orders); });
+        while (!borrowed.connection) {
+            borrowed.connection = open(borrowed.place, deadline);
+            if (borrowed.connection) break;
+            borrowed = acquire(ask, from, Clock::now(), [&, place = borrowed.place](Orders& orders) {
+                loans_.end(place);
+                return lending_.turned_away(place, ask, Clock::now(), orders);
+            });
         }
-        tell(borrowed.since = Clock::now());
-        if (!borrowed.connection) borrowed.connection = open(borrowed.place, deadline);
+        borrowed.connection->obey(deadline);
         return borrowed;
     }
 
     void give_back(int place, std::unique_ptr<Connection> connection, Clock::time_point since) {
+        connection->obey(Deadline::max());
+        const auto verdict = connection->take_verdict();
+        const bool moved = connection->has_changed_role();
+        const bool unanswered = connection->is_unanswered();
         const bool usable = connection->usable();
-        if (!usable) end(std::move(connection), CloseReason::broken);  // before its place is free
+        if (!usable && !unanswered)
+            end(std::move(connection), CloseReason::broken);  // before its place is free
         const auto back = happened([&](Clock::time_point now, Orders& orders) {
-            at(place) = std::move(connection);
             loans_.end(place);
+            if (verdict == Connection::Verdict::answered) lending_.proved(now, orders);
+            if (verdict == Connection::Verdict::failed) lending_.struck(true, now, orders);
+            if (moved) lending_.changed_role(place, orders);
+            if (unanswered) return lending_.hold_back(place, now, orders);
+            at(place) = std::move(connection);
             lending_.give_back(place, usable, now, orders);
         });
+        if (unanswered) recovery_->add(place, std::move(connection));
         if (observe_) observe_({.kind = Observation::Kind::use, .name = "use", .duration = back - since});
     }
 
@@ -136,6 +151,11 @@ public:
 
     void resume() {
         happened([&](Clock::time_point now, Orders& orders) { lending_.resume(now, orders); });
+    }
+
+    /// Whoever came then does not wait for longer.
+    Deadline give_up_at(Clock::time_point came) const {
+        return settings_.acquire_timeout == 0ms ? Deadline::max() : came + settings_.acquire_timeout;
     }
 
     PoolState state() const {
@@ -177,13 +197,32 @@ private:
         Clock::time_point at{};
     };
 
+    template <class Event>
+    Borrowed acquire(const Lending::Ask& ask, const std::source_location& from, Clock::time_point started,
+                     const Event& event) {
+        Observation seen{.kind = Observation::Kind::acquire, .name = "acquire", .from = from};
+        const auto tell = [&](Clock::time_point now) {
+            seen.duration = now - started;
+            if (observe_) observe_(seen);
+        };
+        try {
+            auto borrowed = take_turn(ask, seen, event);
+            tell(borrowed.since = Clock::now());
+            return borrowed;
+        } catch (const DatabaseError& error) {
+            seen.outcome = outcome_of(error);
+            seen.error = &error;
+            tell(Clock::now());
+            throw;
+        }
+    }
+
     /// A sound connection, or (null) the right to open one.
-    Borrowed take_turn(Lending::Ask ask, Observation& seen) {
-        Waiter self;
-        ask.who = &self;
+    template <class Event>
+    Borrowed take_turn(const Lending::Ask& ask, Observation& seen, const Event& event) {
         PoolLock lock(mutex_);
         Orders orders;
-        auto grant = settle(lending_.ask(ask, ask.since, orders), orders, ask, seen, lock);
+        auto grant = settle(event(orders), orders, ask, seen, lock);
         while (!grant.open) {
             auto connection = std::move(at(grant.place));
             lock.unlock();
@@ -191,7 +230,6 @@ private:
             end(std::move(connection), CloseReason::dead);
             lock.lock();
             orders = {};
-            self.answer.reset();
             loans_.end(grant.place);
             grant =
                 settle(lending_.found_dead(grant.place, ask, Clock::now(), orders), orders, ask, seen, lock);
@@ -204,8 +242,10 @@ private:
                  PoolLock& lock) {
         auto& self = *static_cast<Waiter*>(ask.who);
         auto now = ask.since;
+        const bool waits = std::holds_alternative<Lending::Waits>(answer);
+        if (waits) self.answer.reset();
         perform(orders, lock);
-        if (std::holds_alternative<Lending::Waits>(answer)) {
+        if (waits) {
             lock.unlock();
             const bool told = self.told.heard_until(ask.deadline);
             lock.lock();
@@ -235,6 +275,7 @@ private:
                connection.answers_within(ping_patience);
     }
 
+    /// Null if the server has no room for it.
     std::unique_ptr<Connection> open(int place, Deadline deadline) {
         auto settings = settings_.connection;
         if (deadline != Deadline::max()) {
@@ -243,13 +284,18 @@ private:
                 settings.connect_timeout = std::max(left, 1ms);
         }
         try {
-            auto connection = std::make_unique<Connection>(settings, observe_);
+            auto connection = connect(settings, {});
             happened([&](Clock::time_point now, Orders& orders) {
                 know(place, *connection);
                 lending_.opened(place, now, orders);
             });
             return connection;
         } catch (const DatabaseError& error) {
+            if (error.is_full()) {
+                const std::scoped_lock lock(mutex_);
+                failure_ = error;
+                return nullptr;
+            }
             if (error.timed_out() && Clock::now() >= deadline)
                 happened([&](auto now, Orders& orders) {
                     loans_.end(place);
@@ -264,11 +310,33 @@ private:
         }
     }
 
+    std::unique_ptr<Connection> connect(const ConnectionSettings& settings,
+                                        const std::stop_token& stop) const {
+        auto connection = std::make_unique<Connection>(settings, observe_, stop);
+        connection->keep_unanswered();
+        return connection;
+    }
+
     void could_not_open(int place, std::optional<DatabaseError> error) {
+        const auto why = !error || error->is_refused_login() ? Lending::Failure::refused
+                         : error->is_full()                  ? Lending::Failure::too_many
+                                                             : Lending::Failure::unreachable;
         happened([&](Clock::time_point now, Orders& orders) {
             failure_ = std::move(error);
             loans_.end(place);
-            lending_.failed(place, now, orders);
+            lending_.failed(place, now, orders, why);
+        });
+    }
+
+    void recovered(int place, std::unique_ptr<Connection> connection, bool sound) {
+        if (!sound) end(std::move(connection), CloseReason::unanswered);
+        happened([&](Clock::time_point now, Orders& orders) {
+            if (sound) {
+                at(place) = std::move(connection);
+                return lending_.recovered(place, now, orders);
+            }
+            lending_.struck(false, now, orders);
+            lending_.closed(place, now, orders);
         });
     }
 
@@ -313,7 +381,7 @@ private:
         opened_[static_cast<std::size_t>(place)] = {};
         lock.unlock();
         try {
-            auto connection = std::make_unique<Connection>(settings_.connection, observe_, stop);
+            auto connection = connect(settings_.connection, stop);
             happened([&](Clock::time_point now, Orders& orders) {
                 know(place, *connection);
                 at(place) = std::move(connection);
@@ -352,7 +420,7 @@ private:
                                .name = to_string(reason),
                                .duration = Clock::now() - connection->opened_at(),
                                .backend_pid = connection->backend_pid()};
-        connection.reset();
+        connection->end();
         if (observe_) observe_(seen);
     }
 
@@ -400,21 +468,48 @@ private:
     std::optional<DatabaseError> failure_;                  ///< of the last attempt to connect that failed
     Clock::time_point sleeping_until_ = awake;              ///< the housekeeper
     std::condition_variable_any chores_;
-    std::jthread housekeeper_;  // last: it uses all of the above
+    std::optional<Recovery> recovery_;  // these two use all of the above
+    std::jthread housekeeper_;
 };
 
 Pool::Pool(PoolSettings settings, Observe observe)
     : impl_(std::make_shared<PoolImpl>(std::move(settings), std::move(observe))) {}
 
-Pool::Pool(std::shared_ptr<PoolImpl> impl, Lending::Use use) : impl_(std::move(impl)), use_(use) {}
+Pool::Pool(std::shared_ptr<PoolImpl> impl, Lending::Use use, Deadline deadline)
+    : impl_(std::move(impl)), use_(use), deadline_(deadline) {}
 
 Pool Pool::reserved() const {
-    return {impl_, Lending::Use::reserved};
+    return {impl_, Lending::Use::reserved, deadline_};
 }
 
-Lease Pool::lease(Deadline deadline, std::source_location from) {
-    auto borrowed = impl_->borrow(use_, deadline, from);
+Pool Pool::until(Deadline deadline) const {
+    return {impl_, use_, std::min(deadline_, deadline)};
+}
+
+Lease Pool::lease(std::source_location from) {
+    auto borrowed = impl_->borrow(use_, deadline_, from);
     return {*impl_, borrowed.place, std::move(borrowed.connection), borrowed.since};
+}
+
+Rows Pool::run_safely(const Call& call, const Parameters& parameters) {
+    std::optional<Lease> lease(this->lease(call.from));
+    std::optional<Rerun> rerun;
+    const auto started = Clock::now();
+    for (;;) {
+        bool sent = false;
+        try {
+            if (!lease) lease.emplace(this->lease(call.from));
+            // A write is worth a look, for it can be repeated only if it was not sent.
+            sent = call.statement.access == Access::read || !(*lease)->is_stale();
+            if (!sent) (*lease)->close();
+            return (*lease)->run_prepared(call, parameters, Connection::Begin::no);
+        } catch (const DatabaseError& error) {
+            lease.reset();
+            if (!error.is_loss() || (sent && call.statement.access != Access::read)) throw;
+            if (!rerun) rerun.emplace(std::min(deadline_, impl_->give_up_at(started)));
+            if (!rerun->may_begin()) throw;
+        }
+    }
 }
 
 void Pool::pause(Clock::time_point until) {

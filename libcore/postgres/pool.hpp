@@ -60,17 +60,23 @@ public:
     /// The same connections, for those whom the reserve is for.
     Pool reserved() const;
 
+    /// The same, for a caller whose time is up then: neither waiting for a connection nor what is done over
+    /// it takes longer. What the server has not answered by then is stopped there, and nobody waits for that.
+    Pool until(Deadline deadline) const;
+    Deadline deadline() const { return deadline_; }
+
     /// Runs one statement, committed by itself, on any connection. Throws like `lease` and `Connection::run`.
+    /// A read whose connection is lost runs again over another, as long as the deadline and `acquire_timeout`
+    /// allow; so does what was never sent.
     template <class... Args>
     Rows run(const Call& call, const Args&... args) {
-        return lease(Deadline::max(), call.from)->run(call, args...);
+        return run_safely(call, Parameters(args...));
     }
 
     /// Waits for its turn, at most until the deadline and no longer than `acquire_timeout`, then throws
     /// PoolExhausted; it does so at once when waiting would be in vain. Throws DatabaseError when a
-    /// connection is needed and cannot be made.
-    Lease lease(Deadline deadline = Deadline::max(),
-                std::source_location from = std::source_location::current());
+    /// connection is needed and cannot be made, and CircuitOpen at once after some failures in a row.
+    Lease lease(std::source_location from = std::source_location::current());
 
     /// No connection made before this call is lent after it: those that rest are closed now, those that are
     /// out when they come back. For what a session keeps to its end, such as the rules of time zones.
@@ -88,10 +94,12 @@ public:
     std::vector<ConnectionReport> connections() const;
 
 private:
-    Pool(std::shared_ptr<PoolImpl> impl, Lending::Use use);
+    Pool(std::shared_ptr<PoolImpl> impl, Lending::Use use, Deadline deadline);
+    Rows run_safely(const Call& call, const Parameters& parameters);
 
     std::shared_ptr<PoolImpl> impl_;
     Lending::Use use_ = Lending::Use::ordinary;
+    Deadline deadline_ = Deadline::max();
 };
 
 }  // namespace postgres

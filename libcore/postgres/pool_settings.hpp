@@ -44,6 +44,10 @@ struct PoolSettings {
     std::chrono::milliseconds shed_interval{1'000};
     /// Whatever is lent for longer is told, with the place of the program that borrowed it.
     std::chrono::milliseconds leak_after{30'000};
+    /// So many failures of the server in a row, and nobody is let through; without a server until there is
+    /// one again, with one that fails whoever it lets connect for so long, and then one at a time.
+    int circuit_failures = 5;
+    std::chrono::milliseconds circuit_hold{30'000};
 };
 
 }  // namespace postgres

@@ -2,11 +2,7 @@
 
 #include <libpq-fe.h>
 
-#include <array>
 #include <stdexcept>
-#include <thread>
-
-#include "libcore/postgres/jitter.hpp"
 
 namespace postgres {
 
@@ -65,15 +61,6 @@ void Transaction::finish(Observation::Outcome outcome, const DatabaseError* erro
                               .duration = std::chrono::steady_clock::now() - started_,
                               .outcome = outcome,
                               .error = error});
-}
-
-bool Rerun::worthwhile(const DatabaseError& error) {
-    using std::chrono::milliseconds;
-    static constexpr std::array pauses{milliseconds(100), milliseconds(150), milliseconds(225)};
-    if (!error.may_rerun_transaction() || reruns_ == pauses.size()) return false;
-    const auto pause = pauses[reruns_++];
-    std::this_thread::sleep_for(pause + jitter(pause));
-    return true;
 }
 
 }  // namespace postgres

@@ -9,6 +9,7 @@
 
 #include "libcore/postgres/connection.hpp"
 #include "libcore/postgres/pool.hpp"
+#include "libcore/postgres/rerun.hpp"
 
 namespace postgres {
 
@@ -42,24 +43,14 @@ private:
     bool finished_ = false;
 };
 
-/// How often, and after what pause, a transaction that met a deadlock or a conflict runs again.
-class Rerun {
-public:
-    /// Sleeps 100, 150, then 225 ms (+ up to 10 %) and says yes, or says no at once.
-    bool worthwhile(const DatabaseError& error);
-
-private:
-    std::size_t reruns_ = 0;
-};
-
 /// Leases a connection, runs `f(Transaction&)` and commits. On a deadlock or a serialization failure all of
 /// it runs again, so `f` must have no effect outside the transaction. Gives the value of `f`.
 template <class F>
 std::invoke_result_t<F&, Transaction&> transact(Pool& pool, F&& f,
                                                 std::source_location from = std::source_location::current()) {
-    for (Rerun rerun;;) {
+    for (Rerun rerun(pool.deadline());;) {
         try {
-            const Lease lease = pool.lease(Deadline::max(), from);
+            const Lease lease = pool.lease(from);
             Transaction transaction(*lease);
             if constexpr (std::is_void_v<std::invoke_result_t<F&, Transaction&>>) {
                 f(transaction);

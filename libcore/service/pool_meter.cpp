@@ -12,7 +12,7 @@ using postgres::Observation;
 
 namespace {
 
-constexpr std::array<std::string_view, 3> broken{"broken", "dead", "unhealthy"};
+constexpr std::array<std::string_view, 4> broken{"broken", "dead", "unhealthy", "unanswered"};
 // What is refused before its time.
 constexpr std::array<std::string_view, 3> shed_reasons{"full", "shed", "circuit"};
 

@@ -122,7 +122,7 @@ Replicas::~Replicas() = default;
 std::chrono::milliseconds Replicas::look_at_primary() {
     try {
         const auto asked = Clock::now();
-        const auto place = postgres::log_place(*primary_.reserved().lease(asked + look_patience));
+        const auto place = postgres::log_place(*primary_.reserved().until(asked + look_patience).lease());
         if (place.in_recovery || !place.position) return look_every;
         const std::scoped_lock lock(mutex_);
         system_ = place.system;

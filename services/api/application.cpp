@@ -149,7 +149,7 @@ Answer Application::guarded(Visit& visit) {
         return answer(visit);
     } catch (const StaleReference& error) {
         return unavailable(error);
-    } catch (const postgres::PoolExhausted& error) {
+    } catch (const postgres::NotServed& error) {
         visit.retry_after = error.retry_after();
         return unavailable(error);
     } catch (const postgres::DatabaseError& error) {

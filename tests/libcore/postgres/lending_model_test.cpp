@@ -1,8 +1,10 @@
 // Random schedules of everything that can happen to a pool, with connections that are only counted, held
 // against a model that decides nothing: it knows what must never be seen.
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <cstdlib>
+#include <deque>
 #include <stdexcept>
 #include <vector>
 
@@ -24,6 +26,7 @@ constexpr int steps = 20;
 
 using Time = Lending::Time;
 using Use = Lending::Use;
+using Circuit = postgres::Circuit::State;
 
 class Dice {
 public:
@@ -55,7 +58,7 @@ struct Person {
 };
 
 struct Connection {
-    enum class State { none, opening, opening_ahead, lent, resting, checked, closing };
+    enum class State { none, opening, opening_ahead, lent, resting, checked, recovering, closing };
 
     State state = State::none;
     bool dead = false;  ///< the server has ended it
@@ -83,6 +86,8 @@ PoolSettings settings_of(Dice& dice) {
     settings.connects_per_second = dice.of({2, 10});
     if (dice.one_in(2)) settings.most_waiting = 1 + dice.below(8);
     if (dice.one_in(4)) settings.shed_above = 0ms;
+    settings.circuit_failures = dice.of({0, 1, 2, 5});
+    settings.circuit_hold = dice.of({400ms, 30'000ms});
     return settings;
 }
 
@@ -112,7 +117,7 @@ private:
     Connection& at(int place) { return connections_.at(static_cast<std::size_t>(place)); }
 
     void step() {
-        switch (dice_.below(16)) {
+        switch (dice_.below(17)) {
             case 0:
             case 1:
             case 2:
@@ -121,20 +126,22 @@ private:
             case 4:
             case 5:
             case 6:
-                return give_back();
+                return void(give_back(dice_.below(8)));
             case 7:
             case 8:
             case 9:
-                return finish_opening(dice_.below(4));
+                return void(finish_opening(dice_.below(6)));
             case 10:
                 return pass(dice_.of<Lending::Duration>({1ms, 20ms, 60ms, 250ms, 1'000ms, 4'000ms}));
             case 11:
                 return until_due();
             case 12:
-                return finish_check(dice_.one_in(3));
+                return void(finish_check(dice_.one_in(3)));
             case 13:
-                return finish_closing();
+                return void(finish_closing());
             case 14:
+                return void(finish_recovery(dice_.one_in(3)));
+            case 15:
                 return die();
             default:
                 return dice_.one_in(2) ? resize() : dice_.one_in(2) ? renew() : pause_or_resume();
@@ -154,64 +161,118 @@ private:
         look();
     }
 
-    void give_back() {
+    /// 0 broken, 1 broken by the server, 2 unanswered, 3 of another role now, else sound.
+    bool give_back(int how) {
         Person* person = any([](const Person& it) { return it.stage == Stage::using_one; });
-        if (!person) return;
-        const bool usable = !at(person->place).dead && !dice_.one_in(5);
-        at(person->place).state = usable ? State::resting : State::none;
-        at(person->place).since = now_;
+        if (!person) return false;
+        const int place = person->place;
+        if (at(place).dead) how = 1;
+        if (how == 1) strike(true);
+        if (how > 3 && dice_.one_in(2)) event([&](Orders& orders) { lending_.proved(now_, orders); });
+        if (how == 3) {
+            if (at(place).generation == generation_) ++generation_;
+            event([&](Orders& orders) { lending_.changed_role(place, orders); });
+        }
+        at(place).state = how < 2 ? State::none : how == 2 ? State::recovering : State::resting;
+        at(place).since = now_;
         person->stage = Stage::away;
-        Orders orders;
-        lending_.give_back(person->place, usable, now_, orders);
-        take(orders);
-        look();
+        back(*person);
+        event([&](Orders& orders) {
+            how == 2 ? lending_.hold_back(place, now_, orders)
+                     : lending_.give_back(place, how > 2, now_, orders);
+        });
+        return true;
     }
 
-    void finish_opening(int how) {
+    /// 0 unreachable, 1 its own time was up, 2 the server is full, 3 the login is refused, else open.
+    bool finish_opening(int how) {
         const int place = any_place([](const Connection& it) {
             return it.state == State::opening || it.state == State::opening_ahead;
         });
-        if (place < 0) return;
+        if (place < 0) return false;
         const bool ahead = at(place).state == State::opening_ahead;
         const auto person = std::ranges::find_if(
             people_, [&](const Person& it) { return it.stage == Stage::opening && it.place == place; });
         must(ahead == (person == people_.end()), "somebody opens what is opened for nobody");
-        Orders orders;
-        if (how > 1) {
+        if (how > 3) {
             at(place).state = ahead ? State::resting : State::lent;
             at(place).opened = at(place).since = now_;
             at(place).uses = ahead ? 0 : 1;
             if (!ahead) person->stage = Stage::using_one;
-            lending_.opened(place, now_, orders);
-        } else {
-            at(place).state = State::none;
-            if (!ahead) person->stage = Stage::away;
-            how == 0 || ahead ? lending_.failed(place, now_, orders)
-                              : lending_.abandoned(place, now_, orders);
+            failing_ = false;
+            event([&](Orders& orders) { lending_.opened(place, now_, orders); });
+            return true;
         }
-        take(orders);
-        look();
+        at(place).state = State::none;
+        if (!ahead) {
+            person->stage = Stage::away;
+            back(*person);
+        }
+        failing_ = failing_ || how != 1 || ahead;
+        if (how == 2 && !ahead) {
+            Orders orders;
+            const auto answer = lending_.turned_away(place, person->ask, now_, orders);
+            take(orders);
+            take(answer, *person, true);
+            look();
+            return true;
+        }
+        event([&](Orders& orders) {
+            if (how == 1 && !ahead) return lending_.abandoned(place, now_, orders);
+            lending_.failed(place, now_, orders,
+                            how == 2   ? Lending::Failure::too_many
+                            : how == 3 ? Lending::Failure::refused
+                                       : Lending::Failure::unreachable);
+        });
+        return true;
     }
 
-    void finish_check(bool dead) {
+    bool finish_check(bool dead) {
         const int place = any_place([](const Connection& it) { return it.state == State::checked; });
-        if (place < 0) return;
+        if (place < 0) return false;
         const bool alive = !dead && !at(place).dead;
         at(place).state = alive ? State::resting : State::none;
+        event([&](Orders& orders) { lending_.checked(place, alive, now_, orders); });
+        return true;
+    }
+
+    bool finish_closing() {
+        const int place = any_place([](const Connection& it) { return it.state == State::closing; });
+        if (place < 0) return false;
+        at(place).state = State::none;
+        event([&](Orders& orders) { lending_.closed(place, now_, orders); });
+        return true;
+    }
+
+    bool finish_recovery(bool ended) {
+        const int place = any_place([](const Connection& it) { return it.state == State::recovering; });
+        if (place < 0) return false;
+        if (ended) strike(false);
+        at(place).state = ended ? State::none : State::resting;
+        at(place).since = now_;
+        event([&](Orders& orders) {
+            ended ? lending_.closed(place, now_, orders) : lending_.recovered(place, now_, orders);
+        });
+        return true;
+    }
+
+    template <class Event>
+    void event(const Event& happens) {
         Orders orders;
-        lending_.checked(place, alive, now_, orders);
+        happens(orders);
         take(orders);
         look();
     }
 
-    void finish_closing() {
-        const int place = any_place([](const Connection& it) { return it.state == State::closing; });
-        if (place < 0) return;
-        at(place).state = State::none;
-        Orders orders;
-        lending_.closed(place, now_, orders);
-        take(orders);
-        look();
+    void strike(bool lost) {
+        event([&](Orders& orders) { lending_.struck(lost, now_, orders); });
+        must(circuit() != Circuit::open || (ordinary_.empty() && reserved_.empty()),
+             "somebody waits for a server that has failed too often");
+    }
+
+    /// Whoever was let through alone has come back.
+    void back(const Person& person) {
+        if (probe_ == &person) probe_ = nullptr;
     }
 
     void die() {
@@ -222,10 +283,7 @@ private:
 
     void renew() {
         ++generation_;
-        Orders orders;
-        lending_.renew(orders);
-        take(orders);
-        look();
+        event([&](Orders& orders) { lending_.renew(orders); });
     }
 
     void pause_or_resume() {
@@ -244,10 +302,7 @@ private:
     void resize() {
         max_ = 1 + dice_.below(8);
         min_ = dice_.below(max_ + 1);
-        Orders orders;
-        lending_.resize(max_, min_, now_, orders);
-        take(orders);
-        look();
+        event([&](Orders& orders) { lending_.resize(max_, min_, now_, orders); });
     }
 
     /// Whoever's time is up leaves; the housekeeper comes when it is due.
@@ -334,7 +389,12 @@ private:
     void granted(const Lending::Grant& grant, Person& person) {
         must(!is_paused(), "a paused pool lends");
         if (person.ask.use == Use::ordinary)
-            must(ordinary_out() < max_ - reserve(), "the reserve is touched");
+            must(ordinary_out() < limit() - reserve(), "the reserve is touched");
+        must(circuit() != Circuit::open, "somebody is let through an open circuit");
+        if (circuit() == Circuit::probing) {
+            must(!probe_, "more than one is let through");
+            probe_ = &person;
+        }
         person.place = grant.place;
         if (grant.open) {
             for (const Connection& it : connections_)
@@ -362,6 +422,7 @@ private:
             dead_ones_.pop_back();
             at(person.place).state = State::none;
             person.stage = Stage::away;
+            back(person);
             Orders orders;
             const auto answer = lending_.found_dead(person.place, person.ask, now_, orders);
             // What he is told comes first: he may be served among those who wait.
@@ -391,6 +452,8 @@ private:
                             "somebody is shed too early");
             case Lending::Reason::unreachable:
                 return must(nothing_lives(), "there are connections, and somebody hears that there are none");
+            case Lending::Reason::circuit:
+                return must(circuit() != Circuit::closed, "nobody is let through without a reason");
             case Lending::Reason::closed:
                 return must(closed_, "a pool that is open says that it is closed");
         }
@@ -400,12 +463,14 @@ private:
         must(!closed_, "a closed pool opens a connection");
         must(at(place).state == State::none, "a place is used twice");
         must(total() < max_, "one more than the maximum");
+        must(total() < limit(), "one more than the server has room for");
         must(count(State::opening) + count(State::opening_ahead) < settings_.connects_at_once,
              "a storm: so many at once");
-        must(state == State::opening || staying() < min_, "more are opened ahead than the minimum");
+        must(state == State::opening || staying() < min_ || circuit() == Circuit::open,
+             "more are opened ahead than the minimum");
         at(place) = {.state = state, .generation = generation_};
         started_.push_back(now_);
-        while (started_.front() <= now_ - 1s) started_.erase(started_.begin());
+        while (started_.front() <= now_ - 1s) started_.pop_front();
         must(static_cast<int>(started_.size()) <= 2 * settings_.connects_per_second,
              "a storm: so many a second");
     }
@@ -447,65 +512,76 @@ private:
     /// After every event.
     void look() {
         ask_again();
+        std::array<int, 8> counts{};
+        for (const Connection& it : connections_) {
+            ++counts[static_cast<std::size_t>(it.state)];
+            must(it.state != State::resting || !is_over(it, 0ms), "what is over rests");
+        }
+        const auto number = [&](State state) { return counts[static_cast<std::size_t>(state)]; };
+        const int opening = number(State::opening) + number(State::opening_ahead);
+        const int total = static_cast<int>(connections_.size()) - number(State::none);
+        const int staying = total - number(State::closing) - number(State::recovering);
         const auto state = lending_.state();
-        must(state.total == total(), "the total is wrong");
+        must(state.total == total, "the total is wrong");
         must(state.waiting == static_cast<int>(ordinary_.size() + reserved_.size()), "waiting is wrong");
-        must(state.idle == count(State::resting) + count(State::checked), "idle is wrong");
-        must(state.active == count(State::opening) + count(State::lent), "active is wrong");
-        look_after(reserved_, Use::reserved);
-        if (reserved_.empty()) look_after(ordinary_, Use::ordinary);
-        if (!closed_ && staying() < min_ && total() < max_ && count(State::opening_ahead) == 0 &&
-            count(State::opening) < settings_.connects_at_once)
+        must(state.idle == number(State::resting) + number(State::checked), "idle is wrong");
+        must(state.active == number(State::opening) + number(State::lent), "active is wrong");
+        must(state.limit >= 1 && state.limit <= max_, "the limit is wrong");
+        if (closed_) return;
+        const bool room = total < state.limit && opening < settings_.connects_at_once;
+        const bool anybody_waits = !ordinary_.empty() || !reserved_.empty();
+        if (is_paused()) {
+            must(!anybody_waits || lending_.due() <= paused_until_, "the end of the pause is forgotten");
+        } else if (state.circuit == Circuit::closed) {
+            const auto& line = reserved_.empty() ? ordinary_ : reserved_;
+            const bool may = !reserved_.empty() || ordinary_out() < state.limit - reserve();
+            if (!line.empty() && may) {
+                must(number(State::resting) == 0, "one rests while somebody waits");
+                if (room) must(lending_.due() - now_ <= 600ms, "somebody waits and is forgotten");
+                // A pause ends by itself when the housekeeper looks.
+                must(!room || failing_ || recently_started() || paused_until_ > Time{},
+                     "somebody waits who could open one");
+            }
+        } else {
+            must(lending_.due() != Time::max() || !room || settings_.circuit_hold > 0ms, "nobody looks");
+        }
+        if (staying < min_ && room && number(State::opening_ahead) == 0)
             must(lending_.due() - now_ <= 5s, "the minimum is forgotten");
     }
 
-    void look_after(const std::vector<Person*>& line, Use use) {
-        if (!line.empty() && is_paused())
-            return must(lending_.due() <= paused_until_, "the end of the pause is forgotten");
-        if (line.empty() || (use == Use::ordinary && ordinary_out() >= max_ - reserve())) return;
-        must(count(State::resting) == 0, "one rests while somebody waits");
-        if (total() < max_ &&
-            count(State::opening) + count(State::opening_ahead) < settings_.connects_at_once)
-            must(lending_.due() - now_ <= 600ms, "somebody waits and is forgotten");
-    }
+    bool recently_started() const { return !started_.empty() && started_.back() > now_ - 1s; }
 
     /// When everything comes back and the server is there, nobody waits and the minimum is there.
     void come_to_rest() {
         for (int i = 0; i < 400; ++i) {
-            for (int j = 0; j < 20; ++j) {
-                give_back();
-                finish_opening(2);
-                finish_check(false);
-                finish_closing();
-            }
+            while (give_back(4) || finish_opening(4) || finish_check(false) || finish_closing() ||
+                   finish_recovery(false))
+                continue;
             if (is_at_rest()) return;
-            pass(100ms);
+            if (circuit() != Circuit::closed) ask();  // nothing else closes it
+            pass(i < 20 ? 100ms : 1'000ms);
         }
         throw std::runtime_error("it does not come to rest");
     }
 
     bool is_at_rest() const {
         // More may end each second than may be opened.
-        const bool kept = staying() >= min_ || settings_.lifetime == 700ms;
-        return kept && ordinary_.empty() && reserved_.empty() && count(State::lent) == 0;
+        const bool kept = staying() >= min_ || settings_.lifetime == 700ms || limit() < max_;
+        return kept && ordinary_.empty() && reserved_.empty() && count(State::lent) == 0 &&
+               (circuit() == Circuit::closed || settings_.circuit_failures == 0);
     }
 
     void end() {
         closed_ = true;
-        Orders orders;
-        lending_.close(orders);
-        take(orders);
-        look();
-        for (int i = 0; i < 200 && total() > 0; ++i) {
-            give_back();
-            finish_opening(dice_.below(4));
-            finish_check(false);
-            finish_closing();
-        }
+        event([&](Orders& orders) { lending_.close(orders); });
+        while (give_back(dice_.below(8)) || finish_opening(dice_.below(6)) || finish_check(false) ||
+               finish_closing() || finish_recovery(dice_.one_in(2)))
+            continue;
         must(total() == 0, "a connection is left");
         must(ordinary_.empty() && reserved_.empty(), "somebody is left");
         Person& late = people_.front();
         late.ask = {&late, Use::ordinary, now_ + 3s, now_};
+        Orders orders;
         take(lending_.ask(late.ask, now_, orders), late, false);
         must(late.stage == Stage::away, "a closed pool makes somebody wait");
     }
@@ -534,9 +610,11 @@ private:
         return static_cast<int>(std::ranges::count(connections_, state, &Connection::state));
     }
     int total() const { return static_cast<int>(connections_.size()) - count(State::none); }
-    int staying() const { return total() - count(State::closing); }
+    int staying() const { return total() - count(State::closing) - count(State::recovering); }
+    int limit() const { return lending_.state().limit; }
+    Circuit circuit() const { return lending_.state().circuit; }
     bool nothing_lives() const { return staying() == 0; }
-    int reserve() const { return std::min(settings_.reserve.value_or(max_ >= 4 ? 1 : 0), max_ - 1); }
+    int reserve() const { return std::min(settings_.reserve.value_or(max_ >= 4 ? 1 : 0), limit() - 1); }
     bool is_over(const Connection& it, std::chrono::milliseconds lifetime) const {
         return it.generation != generation_ || (settings_.uses > 0 && it.uses >= settings_.uses) ||
                (lifetime > 0ms && now_ - it.opened >= lifetime);
@@ -560,12 +638,14 @@ private:
     int generation_ = 0;
     Time paused_until_{};
     bool closed_ = false;
+    bool failing_ = false;  ///< the last attempt to connect
+    const Person* probe_ = nullptr;
     Time now_{1'000s};
     std::vector<Connection> connections_;
     std::vector<Person> people_;
     std::vector<Person*> ordinary_;
     std::vector<Person*> reserved_;
-    std::vector<Time> started_;
+    std::deque<Time> started_;
     std::vector<Person*> dead_ones_;
 };
 

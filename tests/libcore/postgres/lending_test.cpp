@@ -297,7 +297,7 @@ TEST_CASE("the minimum is opened ahead, one after the other with pauses, and kep
 }
 
 TEST_CASE("a server that is away is tried ahead ten times more seldom than for somebody who waits") {
-    Desk desk({.max = 5, .min = 3});
+    Desk desk({.max = 5, .min = 3, .circuit_failures = 0});
     int attempts = 0;
     for (const auto end = desk.now + 60s; desk.now < end; desk.now = std::max(desk.now, desk.lending.due())) {
         desk.lending.tick(desk.now, desk.orders = {});
@@ -504,4 +504,82 @@ TEST_CASE("no more than four are opened at once for those who wait") {
     CHECK(waits(desk.ask(5)));
     desk.lending.opened(0, desk.now, desk.orders = {});
     CHECK(desk.granted() == "5 opens ");
+}
+
+TEST_CASE(
+    "after five failures to connect all who wait or come are refused, until the housekeeper has connected") {
+    Desk desk({.max = 10, .reserve = 0, .connects_at_once = 0});
+    std::vector<int> places;
+    for (int person = 1; person <= 5; ++person)
+        places.push_back(std::get<Lending::Grant>(desk.ask(person)).place);
+    desk.ask(6);
+    for (const int place : places) desk.lending.failed(place, desk.now, desk.orders = {});
+    CHECK(desk.lending.state().circuit == postgres::Circuit::State::open);
+    CHECK(is_refused(desk.ask(7), Reason::circuit));
+    CHECK(is_refused(desk.ask(8, 3s, Use::reserved), Reason::circuit));
+    CHECK(desk.lending.due() - desk.now <= 500ms);
+
+    desk.keep_house(1s);
+    CHECK(desk.lending.state().circuit == postgres::Circuit::State::closed);
+    CHECK(std::holds_alternative<Lending::Grant>(desk.ask(9)));
+}
+
+TEST_CASE("a server that is full lowers the limit to what is open, and it rises again one by one") {
+    Desk desk({.max = 6, .reserve = 0});
+    const int first = desk.lend(1);
+    desk.lend(2);
+    const Lending::Ask ask{Desk::who(3), Use::ordinary, desk.now + 3s, desk.now};
+    const auto grant = std::get<Lending::Grant>(desk.lending.ask(ask, desk.now, desk.orders));
+    CHECK(waits(desk.lending.turned_away(grant.place, ask, desk.now, desk.orders = {})));
+    CHECK(desk.lending.state().limit == 2);
+    CHECK(desk.lending.state().circuit == postgres::Circuit::State::closed);
+    desk.give_back(first);
+    CHECK(desk.granted() == "3 gets ");
+
+    CHECK(waits(desk.ask(4, 1h)));
+    desk.pass(5s);
+    CHECK(desk.granted() == "4 opens ");
+    CHECK(desk.lending.state().limit == 3);
+    desk.pass(5s);
+    desk.pass(5s);
+    desk.pass(5s);
+    CHECK(desk.lending.state().limit == 6);
+}
+
+TEST_CASE("a server that is full and has none of ours is like none at all") {
+    Desk desk({.max = 6});
+    const Lending::Ask ask{Desk::who(1), Use::ordinary, desk.now + 3s, desk.now};
+    const auto grant = std::get<Lending::Grant>(desk.lending.ask(ask, desk.now, desk.orders));
+    CHECK(is_refused(desk.lending.turned_away(grant.place, ask, desk.now, desk.orders), Reason::unreachable));
+    CHECK(desk.lending.state().limit == 6);
+}
+
+TEST_CASE("what was left unanswered keeps its place until it is recovered or has ended") {
+    Desk desk({.max = 1});
+    const int place = desk.lend(1);
+    CHECK(waits(desk.ask(2)));
+    desk.lending.hold_back(place, desk.now, desk.orders = {});
+    CHECK(desk.granted().empty());
+    CHECK(desk.lending.state().total == 1);
+    CHECK(desk.lending.state().active == 0);
+    desk.lending.recovered(place, desk.now, desk.orders = {});
+    CHECK(desk.granted() == "2 gets ");
+
+    CHECK(waits(desk.ask(3)));
+    desk.lending.hold_back(place, desk.now, desk.orders = {});
+    desk.lending.closed(place, desk.now, desk.orders = {});
+    CHECK(desk.granted() == "3 opens ");
+}
+
+TEST_CASE("a server that has changed its role ends all connections of before, once") {
+    Desk desk({.max = 3, .reserve = 0});
+    const int first = desk.lend(1), second = desk.lend(2), third = desk.lend(3);
+    desk.give_back(third);
+    desk.lending.changed_role(first, desk.orders = {});
+    CHECK(desk.orders.close == std::vector<Lending::Closing>{{third, postgres::CloseReason::renewed}});
+    desk.finish();
+    const int fresh = desk.lend(4);
+    desk.lending.changed_role(second, desk.orders = {});
+    desk.give_back(fresh);
+    CHECK(desk.orders.close.empty());
 }

@@ -163,7 +163,13 @@ TEST_CASE_METHOD(Fixture, "a server that comes back is found within a second", "
     for (int i = 0; i < 6; ++i) CHECK_THROWS_AS(pool.lease(), postgres::DatabaseError);
     gate.forward();
     const auto back = Clock::now();
-    CHECK(pool.run(echo, 1).front().get<int>(0) == 1);
+    CHECK(support::eventually([&] {
+        try {
+            return pool.run(echo, 1).front().get<int>(0) == 1;
+        } catch (const postgres::CircuitOpen&) {
+            return false;
+        }
+    }));
     CHECK(Clock::now() - back < 2s);  // half a second, on a machine that has nothing else to do
 }
 
@@ -181,7 +187,7 @@ TEST_CASE_METHOD(Fixture, "without validation the one who borrows a dead connect
     trusting.validation = Validation::off;
     Pool pool(trusting);
     end_backend(pool.lease()->backend_pid());
-    CHECK_THROWS_AS(pool.run(echo, 1), postgres::DatabaseError);
+    CHECK_THROWS_AS(pool.lease()->run(echo, 1), postgres::DatabaseError);
     CHECK(pool.run(echo, 2).front().get<int>(0) == 2);
 }
 

@@ -62,9 +62,9 @@ TEST_CASE_METHOD(Fixture, "a caller's own deadline ends his waiting, and one tha
     Pool pool(patient);
     const Lease held = pool.lease();
     const auto started = Clock::now();
-    CHECK_THROWS_AS(pool.lease(started + 50ms), PoolExhausted);
+    CHECK_THROWS_AS(pool.until(started + 50ms).lease(), PoolExhausted);
     CHECK(Clock::now() - started >= 50ms);
-    CHECK_THROWS_AS(pool.lease(started), PoolExhausted);
+    CHECK_THROWS_AS(pool.until(started).lease(), PoolExhausted);
     CHECK(Clock::now() - started < 20s);
     CHECK(pool.state().waiting == 0);
 }
@@ -76,11 +76,11 @@ TEST_CASE_METHOD(Fixture, "a caller's own deadline ends his connecting, and is n
     Pool pool(gated);
     gate.stall();
     const auto started = Clock::now();
-    CHECK_THROWS_AS(pool.lease(started + 100ms), postgres::DatabaseError);
+    CHECK_THROWS_AS(pool.until(started + 100ms).lease(), postgres::DatabaseError);
     CHECK(Clock::now() - started < 5s);  // alone, connecting takes ten
     CHECK(pool.state().total == 0);
     gate.forward();
-    CHECK_NOTHROW(pool.lease(Clock::now() + 10s));
+    CHECK_NOTHROW(pool.until(Clock::now() + 10s).lease());
 }
 
 TEST_CASE_METHOD(Fixture, "the reserve serves those whom it is for while all others wait", "[threads]") {
@@ -150,7 +150,8 @@ TEST_CASE_METHOD(Fixture, "whatever happens to the pool and its server, each rea
                 for (std::int64_t i = 0; !stop.stop_requested(); ++i) {
                     const std::int64_t token = thread * 1'000'000 + i;
                     try {
-                        auto lease = mine.lease(i % 7 == 0 ? Clock::now() + 5ms : Clock::time_point::max());
+                        auto lease =
+                            mine.until(i % 7 == 0 ? Clock::now() + 5ms : Clock::time_point::max()).lease();
                         const auto answer = lease->run(echo, token).front().get<std::int64_t>(0);
                         ++(answer == token ? right : wrong);
                     } catch (const postgres::DatabaseError&) {

@@ -81,6 +81,17 @@ TEST_CASE("a variable is stronger than preset, profile and policy, and each valu
     CHECK(config({{"DB_POOL_PRESET", "neon"}}).shown("DB_MAX_USES") == "5000 preset serverless");
 }
 
+TEST_CASE("the circuit of the database has its settings, and a program wants the server that takes writes") {
+    const Config usual = config({});
+    CHECK(usual.settings.circuit_failures == 5);
+    CHECK(usual.settings.circuit_hold == 30s);
+    CHECK(usual.settings.connection.target_session_attrs == "read-write");
+    const Config chosen = config({{"DB_CIRCUIT_FAILURES", "0"}, {"DB_CIRCUIT_OPEN", "5s"}});
+    CHECK(chosen.settings.circuit_failures == 0);
+    CHECK(chosen.settings.circuit_hold == 5s);
+    CHECK(chosen.shown("DB_CIRCUIT_OPEN") == "5s environment");
+}
+
 TEST_CASE("demand is asked for what it sizes for, by the policy or by a preset") {
     const Variables busy{{"PEAK_RPS", "100"}};
     for (const auto& [name, value] : Variables{{"DB_POOL_SIZING", "demand"}, {"DB_POOL_PRESET", "neon"}}) {

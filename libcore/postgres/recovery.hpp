@@ -1,0 +1,46 @@
+// Makes connections whose last question nobody waits for any more fit for the next user, or ends them; on a
+// thread of its own, which begins when it is first needed.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "libcore/postgres/connection.hpp"
+
+namespace postgres {
+
+class Recovery {
+public:
+    /// Called on its thread. What is not sound is closed.
+    using Done = std::function<void(int place, std::unique_ptr<Connection> connection, bool sound)>;
+
+    explicit Recovery(Done done) : done_(std::move(done)) {}
+    /// What it has is recovered or ended before.
+    ~Recovery();
+    Recovery(const Recovery&) = delete;
+    Recovery& operator=(const Recovery&) = delete;
+
+    void add(int place, std::unique_ptr<Connection> connection);
+
+private:
+    struct Left {
+        int place;
+        std::unique_ptr<Connection> connection;
+        std::chrono::steady_clock::time_point until;
+    };
+
+    void work(const std::stop_token& stop);
+
+    const Done done_;
+    std::mutex mutex_;
+    std::condition_variable_any changed_;
+    std::deque<Left> left_;
+    std::jthread thread_;
+};
+
+}  // namespace postgres

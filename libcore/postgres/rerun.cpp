@@ -1,0 +1,22 @@
+#include "libcore/postgres/rerun.hpp"
+
+#include <array>
+#include <chrono>
+#include <thread>
+
+#include "libcore/postgres/jitter.hpp"
+
+namespace postgres {
+
+bool Rerun::may_begin() {
+    using std::chrono::milliseconds;
+    static constexpr std::array pauses{milliseconds(100), milliseconds(150), milliseconds(225)};
+    if (reruns_ == pauses.size()) return false;
+    const auto pause = pauses[reruns_] + jitter(pauses[reruns_]);
+    if (until_ - std::chrono::steady_clock::now() <= pause) return false;
+    ++reruns_;
+    std::this_thread::sleep_for(pause);
+    return true;
+}
+
+}  // namespace postgres

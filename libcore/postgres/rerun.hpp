@@ -1,0 +1,26 @@
+// How often, and after what pause, what has failed and may safely run again does so.
+#pragma once
+
+#include <cstddef>
+
+#include "libcore/postgres/error.hpp"
+#include "libcore/postgres/libpq.hpp"
+
+namespace postgres {
+
+class Rerun {
+public:
+    /// Never after `until`.
+    explicit Rerun(Deadline until = Deadline::max()) : until_(until) {}
+
+    /// Sleeps 100, 150, then 225 ms (+ up to 10 %) and says yes, or says no at once.
+    bool may_begin();
+    /// The same, for a transaction that met a deadlock or a conflict.
+    bool worthwhile(const DatabaseError& error) { return error.may_rerun_transaction() && may_begin(); }
+
+private:
+    const Deadline until_;
+    std::size_t reruns_ = 0;
+};
+
+}  // namespace postgres

@@ -1,0 +1,58 @@
+#include "tests/support/servers/pooler.hpp"
+
+#include <csignal>
+#include <fstream>
+#include <stdexcept>
+
+#include "libcore/postgres/connection.hpp"
+#include "libcore/postgres/url.hpp"
+#include "tests/support/eventually.hpp"
+
+namespace support {
+
+namespace {
+
+std::string configured(const std::string& folder, const std::string& server_url, int connections,
+                       Pooler::Options options) {
+    auto server = postgres::options_of_url(server_url);
+    const std::string file = folder + "/pgbouncer.ini";
+    std::ofstream(file) << "[databases]\n"
+                        << server["dbname"] << " = host=127.0.0.1 port=" << server["port"]
+                        << " user=" << server["user"]
+                        << (server["password"].empty() ? "" : " password=" + server["password"])
+                        << "\n[pgbouncer]\nlisten_addr =\nlisten_port = 6432\nunix_socket_dir = " << folder
+                        << "\nauth_type = any\npool_mode = transaction\nmax_client_conn = 200\n"
+                        << "default_pool_size = " << connections << "\n"
+                        << (options == Pooler::Options::ignored ? "ignore_startup_parameters = options\n"
+                                                                : "");
+    give_to_server_user(file);
+    return file;
+}
+
+bool answers(const std::string& url) {
+    try {
+        postgres::Connection connection({.url = url});
+        return true;
+    } catch (const postgres::DatabaseError&) {
+        return false;
+    }
+}
+
+}  // namespace
+
+Pooler::Pooler(const std::string& server_url, int connections, Options options)
+    : url_("postgresql:///" + postgres::options_of_url(server_url)["dbname"] +
+           "?host=" + folder_.path().string() + "&port=6432&user=anybody"),
+      process_(as_server_user,
+               server_command("/usr/sbin/pgbouncer",
+                              {configured(folder_.path().string(), server_url, connections, options)}),
+               {}) {
+    if (!eventually([&] { return answers(url_); })) throw std::runtime_error("pgbouncer: " + process_.log());
+}
+
+Pooler::~Pooler() {
+    process_.send_signal(SIGTERM);
+    eventually([&] { return !process_.running(); });
+}
+
+}  // namespace support
