@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <cstdlib>
 #include <string_view>
 
 namespace service {
@@ -29,6 +30,7 @@ struct Kind {
 constexpr std::array kinds{
     Kind{"unanswered",       {0, 0, 100},   true,  1,    "the last good answer of the database is {:.0f} s old"},
     Kind{"paused",           {0, 10, 100},  true,  1,    "an operator lets nobody have a connection"},
+    Kind{"circuit",          {0, 20, 100},  true,  1,    "the server has failed so often that nobody is let through"},
     Kind{"utilization",      {5, 10, 15},   false, 100,  "{:.0f} % of the connections are in use"},
     Kind{"waiting",          {5, 10, 20},   false, 1,    "{:.0f} wait for a connection"},
     Kind{"exhausted",        {0, 10, 20},   false, 1,    "{:.0f} got no connection in the last minute"},
@@ -59,6 +61,7 @@ void add_signals(std::vector<Signal>& signals, const PoolFacts& pool) {
         signals.push_back({name, pool.name, value, thresholds, rounds});
     };
     add("paused", state.paused_until ? 1 : 0, {never, 1, pool.essential ? 1 : never});
+    add("circuit", circuit_state(state.circuit), {never, 1, pool.essential ? 2 : never});
     add("utilization", state.max == 0 ? 0 : static_cast<double>(state.active) / state.max, {.80, .90, .95},
         lasting);
     add("waiting", state.waiting, {1, 6, 11}, lasting);
@@ -70,6 +73,18 @@ void add_signals(std::vector<Signal>& signals, const PoolFacts& pool) {
 }
 
 }  // namespace
+
+int circuit_state(postgres::Circuit::State state) {
+    switch (state) {
+        case postgres::Circuit::State::closed:
+            return 0;
+        case postgres::Circuit::State::probing:
+            return 1;
+        case postgres::Circuit::State::open:
+            return 2;
+    }
+    std::abort();
+}
 
 std::vector<Signal> signals_of(const DatabaseFacts& facts) {
     std::vector<Signal> signals;

@@ -36,6 +36,9 @@ struct DatabaseFacts {
     double critical = 0;
 };
 
+/// 0 closed, 1 probing, 2 open.
+int circuit_state(postgres::Circuit::State state);
+
 std::vector<Signal> signals_of(const DatabaseFacts& facts);
 
 struct Health {

@@ -1,5 +1,6 @@
 // What the routes of the database show, as JSON.
 
+#include <array>
 #include <cmath>
 
 #include "libcore/service/database.hpp"
@@ -60,12 +61,15 @@ void write(json::Writer& writer, const char* name, const Percentiles& times) {
 }
 
 void write_members(json::Writer& writer, const postgres::PoolState& state) {
+    constexpr std::array names{"closed", "probing", "open"};
     writer.member("total", state.total)
         .member("idle", state.idle)
         .member("active", state.active)
         .member("waiting", state.waiting)
         .member("max", state.max)
         .member("min", state.min)
+        .member("limit", state.limit)
+        .member("circuit", names.at(static_cast<std::size_t>(circuit_state(state.circuit))))
         .member("utilization", rounded(static_cast<double>(state.active) / state.max))
         .member("overdue", state.overdue)
         .key("pausedUntil");

@@ -4,6 +4,7 @@
 
 #include "libcore/postgres/lending_names.hpp"
 #include "libcore/runtime/log.hpp"
+#include "libcore/service/database_health.hpp"
 #include "libcore/service/statement_times.hpp"
 
 namespace service {
@@ -142,6 +143,10 @@ void show_pool(runtime::Registry& registry, const std::string& name, const postg
           [](const State& it) { return it.idle; });
     gauge("db_pool_max", "Connections the pool may have", [](const State& it) { return it.max; });
     gauge("db_pool_min", "Connections kept when idle", [](const State& it) { return it.min; });
+    gauge("db_pool_limit", "Connections the server allows at present, at most db_pool_max",
+          [](const State& it) { return it.limit; });
+    gauge("db_pool_circuit_state", "0: callers are let through, 1: one of them is, 2: nobody is",
+          [](const State& it) { return circuit_state(it.circuit); });
     gauge("db_pool_utilization_ratio", "Active connections of those the pool may have",
           [](const State& it) { return static_cast<double>(it.active) / it.max; });
     gauge("db_pool_overdue", "Connections lent for longer than DB_LEAK_AFTER",

@@ -283,6 +283,24 @@ TEST_CASE("while its pool is paused a service is down, and requests wait for the
     CHECK(service.stop() == 0);
 }
 
+TEST_CASE("while the database is away a service tells at once that it is down, and when it is well again") {
+    const TestDatabase database;
+    support::TcpGate gate("127.0.0.1", database.port());
+    Api api(support::through(database.url(), gate.port()));
+    auto& service = api.service();
+    REQUIRE(eventually([&] { return health_of(service) == "ok"; }));
+    gate.refuse();
+    CHECK(eventually([&] { return metric(service, R"(db_pool_circuit_state{pool="main"})") == 2; }, 30s));
+    CHECK(eventually([&] {
+        const auto reply = look(service, "/health/database");
+        return reply.status == 503 && reply.body.find(R"("alert":"circuit")") != std::string::npos;
+    }));
+    CHECK(metric(service, R"(database_errors_total{operation="connect",type="connection"})") > 0);
+    gate.forward();
+    CHECK(eventually([&] { return metric(service, R"(db_pool_circuit_state{pool="main"})") == 0; }));
+    CHECK(eventually([&] { return health_of(service) != "down"; }));
+}
+
 TEST_CASE("a paused worker that is stopped records what it has sent") {
     System system(System::Provider::naive);
     system.provider.play(R"({"rules": [{"delay_ms": 600}]})");

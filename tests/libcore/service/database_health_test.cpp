@@ -82,6 +82,15 @@ TEST_CASE("a service that cannot work with its database is down, with 0") {
     CHECK(other.score == 90);
 }
 
+TEST_CASE("an open circuit of the pool that a service needs is its end, until one gets through") {
+    using State = postgres::Circuit::State;
+    CHECK(health_of(with_pool({.max = 20, .circuit = State::open})).status == Status::down);
+    const auto probing = health_of(with_pool({.max = 20, .circuit = State::probing}));
+    CHECK(probing.score == 80);
+    CHECK(probing.status == Status::ok);
+    CHECK(health_of(with_pool({.max = 20, .circuit = State::open}, false)).status == Status::ok);
+}
+
 TEST_CASE("however much is wrong, a service that can work is above 0") {
     auto facts = with_pool({.active = 20, .waiting = 99, .max = 20, .overdue = 9});
     facts.pools.front().exhausted = facts.pools.front().lost = 99;
