@@ -69,7 +69,8 @@ TEST_CASE_METHOD(Fixture, "a caller's own deadline ends his waiting, and one tha
     CHECK(pool.state().waiting == 0);
 }
 
-TEST_CASE_METHOD(Fixture, "a caller's own deadline ends his connecting, and is not held against the server") {
+TEST_CASE_METHOD(Fixture, "a caller's own deadline ends his connecting, and is not held against the server",
+                 "[threads]") {
     support::TcpGate gate("127.0.0.1", database.port());
     auto gated = settings(1);
     gated.connection.url = support::through(database.url(), gate.port());
