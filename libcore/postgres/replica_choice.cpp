@@ -78,6 +78,7 @@ ReplicaChoice::Choice ReplicaChoice::choose(std::optional<LogPosition> after, Ti
     }
     if (choice.replica) {
         turn_ = static_cast<std::size_t>(*choice.replica) + 1;
+        choice.seen = *at(*choice.replica).seen;
         ++at(*choice.replica).reads;
     }
     return choice;

@@ -58,6 +58,7 @@ public:
     struct Choice {
         std::optional<int> replica;
         None none = None::in;
+        Time seen{};  ///< when it had all that the reader must see
     };
     /// The least busy of those that may answer, in turn. Its read is under way until `done`.
     Choice choose(std::optional<LogPosition> after, Time now);

@@ -22,6 +22,14 @@ LogPosition read_position(std::string_view text) {
     return *position;
 }
 
+/// Where the next change will begin, less the head of a page that has nothing else yet: what has replayed
+/// all there is has come to the page's beginning.
+LogPosition end_before(LogPosition next) {
+    constexpr std::uint64_t page = 8192, head = 24, head_of_segment = 40;
+    const auto offset = next.bytes % page;
+    return offset == head || offset == head_of_segment ? LogPosition{next.bytes - offset} : next;
+}
+
 }  // namespace
 
 LogPlace log_place(Connection& connection) {
@@ -33,7 +41,7 @@ LogPlace log_place(Connection& connection) {
 }
 
 LogPosition log_end(Pool& primary) {
-    return read_position(primary.run(select_end).front().get<std::string>(0));
+    return end_before(read_position(primary.run(select_end).front().get<std::string>(0)));
 }
 
 }  // namespace postgres

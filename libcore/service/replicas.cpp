@@ -1,5 +1,6 @@
 #include "libcore/service/replicas.hpp"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <utility>
@@ -181,8 +182,8 @@ void Replicas::tell(int number, const std::string& reason) {
                    {"reason", reason}});
 }
 
-std::optional<int> Replicas::choose(const std::optional<postgres::LogPosition>& after) {
-    if (none()) return std::nullopt;
+ReplicaChoice::Choice Replicas::choose(const std::optional<postgres::LogPosition>& after) {
+    if (none()) return {};
     const auto choice = [&] {
         const std::scoped_lock lock(mutex_);
         return choice_.choose(after, Clock::now());
@@ -190,7 +191,7 @@ std::optional<int> Replicas::choose(const std::optional<postgres::LogPosition>& 
     if (!choice.replica)
         fallbacks_->count(choice.none == ReplicaChoice::None::in ? Fallbacks::none_in
                                                                  : Fallbacks::not_new_enough);
-    return choice.replica;
+    return choice;
 }
 
 void Replicas::renew() {
@@ -236,6 +237,15 @@ void Replicas::Read::failed(const postgres::DatabaseError& error) {
 void Replicas::Read::missed() {
     served_ = false;
     replicas_.fallbacks_->count(Fallbacks::missing);
+}
+
+bool Replicas::Read::may_be_too_old() {
+    const auto connections = pool().connections();
+    if (std::ranges::all_of(connections, [&](const auto& each) { return each.opened_at < seen_; }))
+        return false;
+    served_ = false;
+    replicas_.fallbacks_->count(Fallbacks::not_new_enough);
+    return true;
 }
 
 }  // namespace service

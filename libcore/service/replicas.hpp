@@ -39,7 +39,8 @@ public:
     /// One read that a replica was chosen for. Lives no longer than the replicas.
     class Read {
     public:
-        Read(Replicas& replicas, int replica) : replicas_(replicas), replica_(replica) {}
+        Read(Replicas& replicas, const postgres::ReplicaChoice::Choice& choice)
+            : replicas_(replicas), replica_(*choice.replica), seen_(choice.seen) {}
         ~Read();
         Read(const Read&) = delete;
         Read& operator=(const Read&) = delete;
@@ -49,10 +50,14 @@ public:
         void failed(const postgres::DatabaseError& error);
         /// What is not there yet may be at the primary.
         void missed();
+        /// The replica may have crashed since it was looked at, and be behind what it was then: its pool has
+        /// a newer connection. The read is the primary's then, too.
+        bool may_be_too_old();
 
     private:
         Replicas& replicas_;
         const int replica_;
+        const postgres::ReplicaChoice::Time seen_;
         bool served_ = true;
     };
 
@@ -60,12 +65,14 @@ public:
     /// that `is_missing`; else of the primary. So it may run twice, and must only read.
     template <class Reading, class IsMissing>
     auto read(const std::optional<postgres::LogPosition>& after, Reading reading, IsMissing is_missing) {
-        if (const auto replica = choose(after)) {
-            Read read(*this, *replica);
+        if (const auto choice = choose(after); choice.replica) {
+            Read read(*this, choice);
             try {
                 auto answer = reading(read.pool());
-                if (!is_missing(answer)) return answer;
-                read.missed();
+                if (is_missing(answer))
+                    read.missed();
+                else if (!after || !read.may_be_too_old())
+                    return answer;
             } catch (const postgres::DatabaseError& error) {
                 read.failed(error);
             }
@@ -83,7 +90,7 @@ private:
     struct Replica;
     struct Fallbacks;
 
-    std::optional<int> choose(const std::optional<postgres::LogPosition>& after);
+    postgres::ReplicaChoice::Choice choose(const std::optional<postgres::LogPosition>& after);
     std::chrono::milliseconds look_at_primary();
     std::chrono::milliseconds look_at(int number);
     std::string look(int number);

@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 #include <thread>
 
+#include "libcore/postgres/replica_table.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/servers/postgres_server.hpp"
 
@@ -20,7 +21,6 @@ using support::eventually;
 using support::PostgresServer;
 
 constexpr postgres::Statement in_recovery{"in_recovery", "SELECT pg_is_in_recovery()"};
-constexpr postgres::Statement log_end{"end_of_log", "SELECT pg_current_wal_insert_lsn()::text"};
 constexpr postgres::Statement rows{"rows", "SELECT count(*) FROM t"};
 constexpr postgres::Statement rest_on_rows{"rest_on_rows", "SELECT pg_sleep(10) FROM t"};
 
@@ -56,7 +56,7 @@ struct Reader {
     }
 
     void execute(const std::string& script) { pool.lease()->execute(script); }
-    LogPosition end() { return *postgres::parse_log_position(pool.run(log_end).front().get<std::string>(0)); }
+    LogPosition end() { return postgres::log_end(pool); }
 
     By read(const std::optional<LogPosition>& after = {}) { return replicas->read(after, by, never); }
     std::string standing(int replica = 0) const {
@@ -168,6 +168,29 @@ TEST_CASE("whoever has written reads what he wrote, from the primary until a rep
             [](int) { return false; });
         REQUIRE(seen == 3 + write);
     }
+}
+
+TEST_CASE("a replica that has all there is has what a reader must see, also where a page of the log begins") {
+    Reader reader;
+    const PostgresServer replica({.primary = reader.primary, .in_step = false});
+    reader.read_from({&replica});
+    CHECK(reader.reads_replica(reader.end()));
+    reader.execute("INSERT INTO t VALUES (2)");
+    reader.execute("SELECT pg_switch_wal()");
+    CHECK(reader.reads_replica(reader.end()));
+}
+
+TEST_CASE("a replica that may have crashed since it was looked at proves nothing by that look") {
+    Reader reader;
+    const PostgresServer replica({.primary = reader.primary, .in_step = false});
+    reader.read_from({&replica});
+    const auto written = reader.end();
+    REQUIRE(reader.reads_replica(written));
+    // As after a crash, but for that no connection says so.
+    reader.replicas->renew();
+    CHECK(reader.read(written) == By::primary);
+    CHECK(reader.reads_replica());
+    CHECK(reader.reads_replica(written));
 }
 
 TEST_CASE("no read fails while a replica is killed, comes back, freezes, thaws and is promoted") {
