@@ -52,6 +52,7 @@ std::vector<ReplicaSettings> read_replica_settings(Environment& environment, App
     usual.min = 0;
     usual.reserve = 0;
     usual.acquire_timeout = longest_wait;
+    usual.circuit_failures = 0;  // whether it answers is looked at four times a second
     auto& connection = usual.connection;
     connection.connect_timeout = std::min(connection.connect_timeout, longest_connect);
     connection.query_deadline = environment.duration("READ_REPLICA_TIMEOUT", 2s, 100ms, 10min);

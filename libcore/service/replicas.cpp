@@ -60,11 +60,13 @@ struct Replicas::Replica {
         : name(settings.name),
           looks(settings_of_looks(settings.pool.connection)),
           pool(open("replica " + settings.name, settings.pool)),
+          patience(settings.pool.connection.query_deadline),
           answered(count_reads(registry, settings.name)) {}
 
     const std::string name;
     const postgres::ConnectionSettings looks;
     postgres::Pool pool;
+    const std::chrono::milliseconds patience;
     prometheus::Counter& answered;
     // Its watch's alone.
     std::optional<postgres::Connection> session{};
@@ -209,14 +211,16 @@ std::vector<ReplicaView> Replicas::views() const {
     return views;
 }
 
+Replicas::Read::Read(Replicas& replicas, const ReplicaChoice::Choice& choice)
+    : replicas_(replicas),
+      replica_(*choice.replica),
+      seen_(choice.seen),
+      pool_(replicas.at(replica_).pool.until(Clock::now() + replicas.at(replica_).patience)) {}
+
 Replicas::Read::~Read() {
     if (served_) replicas_.at(replica_).answered.Increment();
     const std::scoped_lock lock(replicas_.mutex_);
     replicas_.choice_.done(replica_);
-}
-
-postgres::Pool& Replicas::Read::pool() {
-    return replicas_.at(replica_).pool;
 }
 
 void Replicas::Read::failed(const postgres::DatabaseError& error) {
@@ -240,7 +244,7 @@ void Replicas::Read::missed() {
 }
 
 bool Replicas::Read::may_be_too_old() {
-    const auto connections = pool().connections();
+    const auto connections = pool_.connections();
     if (std::ranges::all_of(connections, [&](const auto& each) { return each.opened_at < seen_; }))
         return false;
     served_ = false;

@@ -39,13 +39,13 @@ public:
     /// One read that a replica was chosen for. Lives no longer than the replicas.
     class Read {
     public:
-        Read(Replicas& replicas, const postgres::ReplicaChoice::Choice& choice)
-            : replicas_(replicas), replica_(*choice.replica), seen_(choice.seen) {}
+        Read(Replicas& replicas, const postgres::ReplicaChoice::Choice& choice);
         ~Read();
         Read(const Read&) = delete;
         Read& operator=(const Read&) = delete;
 
-        postgres::Pool& pool();
+        /// For as long as the read may take there.
+        postgres::Pool& pool() { return pool_; }
         /// It is the primary's now.
         void failed(const postgres::DatabaseError& error);
         /// What is not there yet may be at the primary.
@@ -58,6 +58,7 @@ public:
         Replicas& replicas_;
         const int replica_;
         const postgres::ReplicaChoice::Time seen_;
+        postgres::Pool pool_;
         bool served_ = true;
     };
 
