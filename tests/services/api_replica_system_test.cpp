@@ -15,6 +15,7 @@
 
 using namespace tests;
 using namespace std::chrono_literals;
+using Catch::Matchers::Contains;
 
 namespace {
 
@@ -46,6 +47,7 @@ struct Replicated {
                 sum += std::stod(line.substr(line.rfind(' ')));
         return sum;
     }
+    std::string health() { return support::http_get(api.service().ops_port(), "/health/database").body; }
     double answered_by_primary() { return sum("db_reads_total", "\"primary\""); }
 
     support::PostgresServer primary;
@@ -219,9 +221,12 @@ TEST_CASE("no request fails while the replica is killed and comes back under loa
         for (int kill = 0; kill < 2; ++kill) {
             system.replica.kill();
             REQUIRE(support::eventually([&] { return system.sum("db_replica_in") == 0; }));
+            CHECK_THAT(system.health(), Contains(R"("standing":"unknown","lagMs":null)"));
             REQUIRE(more());
             system.replica.start();
             REQUIRE(support::eventually([&] { return system.sum("db_replica_in") == 1; }));
+            CHECK_THAT(system.health(), Contains(R"("standing":"in")"));
+            CHECK(system.sum("db_pool_max", "pool=\"replica ") == 10);
             REQUIRE(more());
         }
     }

@@ -289,6 +289,14 @@ TEST_CASE("while the database is away a service tells at once that it is down, a
     Api api(support::through(database.url(), gate.port()));
     auto& service = api.service();
     REQUIRE(eventually([&] { return health_of(service) == "ok"; }));
+    gate.stall();
+    CHECK(eventually([&] {
+        const auto asked = std::chrono::steady_clock::now();
+        const bool down = health_of(service) == "down";
+        // Nobody who looks waits for the server.
+        CHECK(std::chrono::steady_clock::now() - asked < 5s);
+        return down;
+    }));
     gate.refuse();
     CHECK(eventually([&] { return metric(service, R"(db_pool_circuit_state{pool="main"})") == 2; }, 30s));
     CHECK(eventually([&] {
