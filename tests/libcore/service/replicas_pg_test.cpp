@@ -294,6 +294,11 @@ TEST_CASE("a server that follows no primary, or another one, is never read from"
     Reader reader;
     const PostgresServer other_primary;
     const PostgresServer stranger({.primary = other_primary, .in_step = false});
+    // What it has replayed could be of ours.
+    for (int segment = 0; segment < 5; ++segment) {
+        reader.execute("INSERT INTO t VALUES (2)");
+        reader.execute("SELECT pg_switch_wal()");
+    }
     reader.read_from({&reader.primary, &stranger});
     CHECK(reader.becomes("no_replica", 0));
     CHECK(reader.becomes("no_replica", 1));
