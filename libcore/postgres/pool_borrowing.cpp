@@ -1,0 +1,220 @@
+// Those who borrow connections, and what they are told when there is none.
+
+#include <algorithm>
+#include <string>
+#include <variant>
+
+#include "libcore/postgres/lending_names.hpp"
+#include "libcore/postgres/pool_impl.hpp"
+
+namespace postgres {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+// What has just been used is not asked whether it lives, nor looked at.
+constexpr std::chrono::milliseconds rest_before_ping = 500ms, rest_before_peek = 1ms;
+
+/// Why there is none, if the server is not the reason.
+std::string why_none(Lending::Reason reason, int max) {
+    switch (reason) {
+        case Lending::Reason::late:
+            return "all " + std::to_string(max) + " connections stayed in use";
+        case Lending::Reason::full:
+            return "too many wait for one of " + std::to_string(max) + " connections";
+        case Lending::Reason::shed:
+            return "waiting for one of " + std::to_string(max) + " connections takes too long";
+        case Lending::Reason::paused:
+            return "an operator has paused the pool";
+        case Lending::Reason::unreachable:
+        case Lending::Reason::circuit:
+        case Lending::Reason::closed:
+            break;
+    }
+    return {};
+}
+
+[[noreturn]] void refuse(Lending::Refusal refusal, int max, const std::optional<DatabaseError>& failure) {
+    if (const auto why = why_none(refusal.reason, max); !why.empty())
+        throw PoolExhausted("acquire: " + why, refusal.retry_after);
+    if (refusal.reason == Lending::Reason::circuit)
+        throw CircuitOpen("acquire: the database has failed too often in a row" +
+                              (failure ? ", lately: " + std::string(failure->what()) : ""),
+                          refusal.retry_after, failure ? failure->sqlstate() : "");
+    if (failure && refusal.reason == Lending::Reason::unreachable) throw DatabaseError(*failure);
+    throw DatabaseError(DatabaseError::Cause::connection, "acquire: there is no connection");
+}
+
+}  // namespace
+
+template <class Event>
+PoolImpl::Borrowed PoolImpl::acquire(const Lending::Ask& ask, const std::source_location& from,
+                                     Clock::time_point started, const Event& event) {
+    Observation seen{.kind = Observation::Kind::acquire, .name = "acquire", .from = from};
+    const auto tell = [&](Clock::time_point now) {
+        seen.duration = now - started;
+        if (observe_) observe_(seen);
+    };
+    try {
+        auto borrowed = take_turn(ask, seen, event);
+        tell(borrowed.since = Clock::now());
+        return borrowed;
+    } catch (const DatabaseError& error) {
+        seen.outcome = outcome_of(error);
+        seen.error = &error;
+        tell(Clock::now());
+        throw;
+    }
+}
+
+template <class Event>
+PoolImpl::Borrowed PoolImpl::take_turn(const Lending::Ask& ask, Observation& seen, const Event& event) {
+    PoolLock lock(mutex_);
+    Orders orders;
+    auto grant = settle(event(orders), orders, ask, seen, lock);
+    while (!grant.open) {
+        auto connection = std::move(at(grant.place));
+        lock.unlock();
+        if (is_sound(*connection, grant.rested)) return {grant.place, std::move(connection)};
+        end(std::move(connection), CloseReason::dead);
+        lock.lock();
+        orders = {};
+        loans_.end(grant.place);
+        grant = settle(lending_.found_dead(grant.place, ask, Clock::now(), orders), orders, ask, seen, lock);
+    }
+    opened_[static_cast<std::size_t>(grant.place)] = {};
+    return {grant.place, nullptr};
+}
+
+PoolImpl::Borrowed PoolImpl::borrow(Lending::Use use, Deadline deadline, const std::source_location& from) {
+    Waiter self;
+    const Lending::Ask ask{.who = &self,
+                           .use = use,
+                           .deadline = std::min(deadline, deadline_after(settings_.acquire_timeout)),
+                           .since = Clock::now()};
+    Borrowed borrowed =
+        acquire(ask, from, ask.since, [&](Orders& orders) { return lending_.ask(ask, ask.since, orders); });
+    while (!borrowed.connection) {
+        borrowed.connection = open(borrowed.place, deadline);
+        if (borrowed.connection) break;
+        borrowed = acquire(ask, from, Clock::now(), [&, place = borrowed.place](Orders& orders) {
+            loans_.end(place);
+            return lending_.turned_away(place, ask, Clock::now(), orders);
+        });
+    }
+    borrowed.connection->obey(deadline);
+    return borrowed;
+}
+
+void PoolImpl::give_back(int place, std::unique_ptr<Connection> connection, Clock::time_point since) {
+    connection->obey(Deadline::max());
+    const auto verdict = connection->take_verdict();
+    const bool moved = connection->has_changed_role();
+    const bool unanswered = connection->is_unanswered();
+    const bool usable = connection->usable();
+    if (!usable && !unanswered) end(std::move(connection), CloseReason::broken);  // before its place is free
+    const auto back = happened([&](Clock::time_point now, Orders& orders) {
+        loans_.end(place);
+        if (verdict == Connection::Verdict::answered) lending_.proved(now, orders);
+        if (verdict == Connection::Verdict::failed) lending_.struck(true, now, orders);
+        if (moved) lending_.changed_role(place, orders);
+        if (unanswered) return lending_.hold_back(place, now, orders);
+        at(place) = std::move(connection);
+        lending_.give_back(place, usable, now, orders);
+    });
+    if (unanswered) recovery_->add(place, std::move(connection));
+    if (observe_) observe_({.kind = Observation::Kind::use, .name = "use", .duration = back - since});
+}
+
+PoolImpl::Grant PoolImpl::settle(Lending::Answer answer, Orders& orders, const Lending::Ask& ask,
+                                 Observation& seen, PoolLock& lock) {
+    auto& self = *static_cast<Waiter*>(ask.who);
+    auto now = ask.since;
+    const bool waits = std::holds_alternative<Lending::Waits>(answer);
+    if (waits) self.answer.reset();
+    perform(orders, lock);
+    if (waits) {
+        lock.unlock();
+        const bool told = self.told.heard_until(ask.deadline);
+        lock.lock();
+        if (!told && !self.answer) {
+            self.answer = lending_.give_up(&self, Clock::now());
+        } else if (!told) {
+            lock.unlock();
+            self.told.heard_until(Deadline::max());  // it is about to ring
+            lock.lock();
+        }
+        answer = *self.answer;
+        now = Clock::now();
+    }
+    if (const auto* refusal = std::get_if<Lending::Refusal>(&answer)) {
+        seen.name = to_string(refusal->reason);
+        refuse(*refusal, lending_.state().max, failure_);
+    }
+    const auto grant = std::get<Grant>(answer);
+    loans_.begin(grant.place, seen.from, now);
+    return grant;
+}
+
+bool PoolImpl::is_sound(Connection& connection, Clock::duration rested) const {
+    if (settings_.validation == Validation::off || rested < rest_before_peek) return true;
+    if (connection.is_stale()) return false;
+    return settings_.validation == Validation::peek || rested < rest_before_ping ||
+           connection.answers_within(ping_patience);
+}
+
+std::unique_ptr<Connection> PoolImpl::open(int place, Deadline deadline) {
+    auto settings = settings_.connection;
+    if (deadline != Deadline::max()) {
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+        if (settings.connect_timeout == 0ms || left < settings.connect_timeout)
+            settings.connect_timeout = std::max(left, 1ms);
+    }
+    try {
+        auto connection = connect(settings, {});
+        happened([&](Clock::time_point now, Orders& orders) {
+            know(place, *connection);
+            lending_.opened(place, now, orders);
+        });
+        return connection;
+    } catch (const DatabaseError& error) {
+        if (error.is_full()) {
+            const std::scoped_lock lock(mutex_);
+            failure_ = error;
+            return nullptr;
+        }
+        if (error.timed_out() && Clock::now() >= deadline)
+            happened([&](auto now, Orders& orders) {
+                loans_.end(place);
+                lending_.abandoned(place, now, orders);
+            });
+        else
+            could_not_open(place, error);
+        throw;
+    } catch (...) {
+        could_not_open(place, std::nullopt);
+        throw;
+    }
+}
+
+std::unique_ptr<Connection> PoolImpl::connect(const ConnectionSettings& settings,
+                                              const std::stop_token& stop) const {
+    auto connection = std::make_unique<Connection>(settings, observe_, stop);
+    connection->keep_unanswered();
+    return connection;
+}
+
+void PoolImpl::could_not_open(int place, std::optional<DatabaseError> error) {
+    const auto why = !error || error->is_refused_login() ? Lending::Failure::refused
+                     : error->is_full()                  ? Lending::Failure::too_many
+                                                         : Lending::Failure::unreachable;
+    happened([&](Clock::time_point now, Orders& orders) {
+        failure_ = std::move(error);
+        loans_.end(place);
+        lending_.failed(place, now, orders, why);
+    });
+}
+
+}  // namespace postgres

@@ -1,0 +1,129 @@
+// A pool's inside: performs what `Lending` decides. Connections, threads and their waiting are here. Its
+// functions stand in pool_borrowing.cpp, for those who borrow, and pool_keeping.cpp, for what goes on without
+// them.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <source_location>
+#include <stop_token>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "libcore/postgres/lending.hpp"
+#include "libcore/postgres/loans.hpp"
+#include "libcore/postgres/pool.hpp"
+#include "libcore/postgres/pool_lock.hpp"
+#include "libcore/postgres/recovery.hpp"
+
+namespace postgres {
+
+class PoolImpl {
+public:
+    using Clock = std::chrono::steady_clock;
+
+    struct Borrowed {
+        int place;
+        std::unique_ptr<Connection> connection;
+        Clock::time_point since{};
+    };
+
+    PoolImpl(PoolSettings settings, Observe observe);
+    ~PoolImpl();
+
+    Borrowed borrow(Lending::Use use, Deadline deadline, const std::source_location& from);
+    void give_back(int place, std::unique_ptr<Connection> connection, Clock::time_point since);
+
+    void renew();
+    void resize(int max, int min);
+    void pause(Clock::time_point until);
+    void resume();
+    /// Whoever came then does not wait for longer.
+    Deadline give_up_at(Clock::time_point came) const {
+        return settings_.acquire_timeout == settings_.acquire_timeout.zero()
+                   ? Deadline::max()
+                   : came + settings_.acquire_timeout;
+    }
+
+    PoolState state() const;
+    std::vector<ConnectionReport> connections() const;
+
+private:
+    using Orders = Lending::Orders;
+    using Grant = Lending::Grant;
+
+    /// What is known of a connection while somebody else has it.
+    struct Opened {
+        int backend_pid = 0;
+        Clock::time_point at{};
+    };
+
+    template <class Event>
+    Borrowed acquire(const Lending::Ask& ask, const std::source_location& from, Clock::time_point started,
+                     const Event& event);
+    /// A sound connection, or (null) the right to open one.
+    template <class Event>
+    Borrowed take_turn(const Lending::Ask& ask, Observation& seen, const Event& event);
+    Grant settle(Lending::Answer answer, Orders& orders, const Lending::Ask& ask, Observation& seen,
+                 PoolLock& lock);
+    bool is_sound(Connection& connection, Clock::duration rested) const;
+    /// Null if the server has no room for it.
+    std::unique_ptr<Connection> open(int place, Deadline deadline);
+    std::unique_ptr<Connection> connect(const ConnectionSettings& settings,
+                                        const std::stop_token& stop) const;
+    void could_not_open(int place, std::optional<DatabaseError> error);
+
+    void recovered(int place, std::unique_ptr<Connection> connection, bool sound);
+    void keep_house(const std::stop_token& stop);
+    bool tell_leaks(PoolLock& lock);
+    void open_ahead(int place, const std::stop_token& stop, PoolLock& lock);
+    void look_after(int place, PoolLock& lock);
+
+    template <class Event>
+    Clock::time_point happened(const Event& event) {
+        PoolLock lock(mutex_);
+        Orders orders;
+        const auto now = Clock::now();
+        event(now, orders);
+        perform(orders, lock);
+        return now;
+    }
+
+    void end(std::unique_ptr<Connection> connection, CloseReason reason) const;
+    /// Connections end while the lock is open.
+    void perform(Orders& orders, PoolLock& lock);
+
+    static void tell(const Orders& orders, PoolLock& lock) {
+        for (const auto& [who, grant] : orders.granted) lock.tell(who, grant);
+        for (const auto& [who, refusal] : orders.refused) lock.tell(who, refusal);
+    }
+
+    void know(int place, const Connection& connection) {
+        opened_[static_cast<std::size_t>(place)] = {connection.backend_pid(), connection.opened_at()};
+    }
+
+    std::unique_ptr<Connection>& at(int place) { return connections_[static_cast<std::size_t>(place)]; }
+
+    /// A server that is there answers nothing within milliseconds.
+    static constexpr std::chrono::milliseconds ping_patience{1'000};
+    static constexpr auto awake = Clock::time_point::min();
+
+    const PoolSettings settings_;
+    const Observe observe_;
+
+    mutable std::mutex mutex_;
+    Lending lending_;
+    Loans loans_;
+    std::vector<std::unique_ptr<Connection>> connections_;  ///< that rest, by their places
+    std::vector<Opened> opened_;                            ///< by their places
+    std::optional<DatabaseError> failure_;                  ///< of the last attempt to connect that failed
+    Clock::time_point sleeping_until_ = awake;              ///< the housekeeper
+    std::condition_variable_any chores_;
+    std::optional<Recovery> recovery_;  // these two use all of the above
+    std::jthread housekeeper_;
+};
+
+}  // namespace postgres

@@ -1,0 +1,145 @@
+// The pool's own threads, and the connections that nobody has.
+
+#include <algorithm>
+#include <cassert>
+#include <random>
+
+#include "libcore/postgres/lending_names.hpp"
+#include "libcore/postgres/pool_impl.hpp"
+
+namespace postgres {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::hours longest_sleep{1};
+
+}  // namespace
+
+PoolImpl::PoolImpl(PoolSettings settings, Observe observe)
+    : settings_(std::move(settings)),
+      observe_(std::move(observe)),
+      lending_(settings_, std::random_device{}()),
+      loans_(settings_.leak_after),
+      connections_(static_cast<std::size_t>(settings_.max)),
+      opened_(connections_.size()),
+      recovery_(std::in_place, [this](int place, auto connection,
+                                      bool sound) { recovered(place, std::move(connection), sound); }),
+      housekeeper_([this](const std::stop_token& stop) { keep_house(stop); }) {}
+
+PoolImpl::~PoolImpl() {
+    housekeeper_.request_stop();
+    housekeeper_.join();
+    recovery_.reset();
+    happened([&](Clock::time_point, Orders& orders) { lending_.close(orders); });
+    assert(state().total == 0 && "a lease outlives its pool");
+}
+
+void PoolImpl::keep_house(const std::stop_token& stop) {
+    PoolLock lock(mutex_);
+    while (!stop.stop_requested()) {
+        Orders orders;
+        lending_.tick(Clock::now(), orders);
+        const auto [open, check] = std::pair(orders.open, orders.check);
+        const bool busy = open || check || !orders.close.empty();
+        perform(orders, lock);
+        if (open) open_ahead(*open, stop, lock);
+        if (check) look_after(*check, lock);
+        if (tell_leaks(lock) || busy) continue;
+        const auto now = Clock::now();
+        sleeping_until_ = std::min({lending_.due(), loans_.due(now), now + longest_sleep});
+        // A copy: it is read while the lock is open.
+        const auto until = sleeping_until_;
+        chores_.wait_until(lock, stop, until, [&] { return sleeping_until_ == awake; });
+        sleeping_until_ = awake;
+    }
+}
+
+bool PoolImpl::tell_leaks(PoolLock& lock) {
+    const auto now = Clock::now();
+    const auto leaks = loans_.newly_overdue(now);
+    if (leaks.empty()) return false;
+    std::vector<Observation> seen;
+    for (const auto& [place, loan] : leaks)
+        seen.push_back({.kind = Observation::Kind::leak,
+                        .name = "leak",
+                        .duration = now - loan.since,
+                        .from = loan.from,
+                        .backend_pid = opened_[static_cast<std::size_t>(place)].backend_pid});
+    lock.unlock();
+    if (observe_) std::ranges::for_each(seen, observe_);
+    lock.lock();
+    return true;
+}
+
+void PoolImpl::open_ahead(int place, const std::stop_token& stop, PoolLock& lock) {
+    opened_[static_cast<std::size_t>(place)] = {};
+    lock.unlock();
+    try {
+        auto connection = connect(settings_.connection, stop);
+        happened([&](Clock::time_point now, Orders& orders) {
+            know(place, *connection);
+            at(place) = std::move(connection);
+            lending_.opened(place, now, orders);
+        });
+    } catch (const DatabaseError& error) {
+        could_not_open(place, error);
+    }
+    lock.lock();
+}
+
+void PoolImpl::look_after(int place, PoolLock& lock) {
+    auto connection = std::move(at(place));
+    lock.unlock();
+    const bool alive = !connection->is_stale() && connection->answers_within(ping_patience);
+    if (!alive) end(std::move(connection), CloseReason::unhealthy);
+    happened([&](Clock::time_point now, Orders& orders) {
+        at(place) = std::move(connection);
+        lending_.checked(place, alive, now, orders);
+    });
+    lock.lock();
+}
+
+void PoolImpl::recovered(int place, std::unique_ptr<Connection> connection, bool sound) {
+    if (!sound) end(std::move(connection), CloseReason::unanswered);
+    happened([&](Clock::time_point now, Orders& orders) {
+        if (sound) {
+            at(place) = std::move(connection);
+            return lending_.recovered(place, now, orders);
+        }
+        lending_.struck(false, now, orders);
+        lending_.closed(place, now, orders);
+    });
+}
+
+void PoolImpl::end(std::unique_ptr<Connection> connection, CloseReason reason) const {
+    const Observation seen{.kind = Observation::Kind::close,
+                           .name = to_string(reason),
+                           .duration = Clock::now() - connection->opened_at(),
+                           .backend_pid = connection->backend_pid()};
+    connection->end();
+    if (observe_) observe_(seen);
+}
+
+void PoolImpl::perform(Orders& orders, PoolLock& lock) {
+    tell(orders, lock);
+    while (!orders.close.empty()) {
+        const auto closings = std::move(orders.close);
+        std::vector<std::unique_ptr<Connection>> ending;
+        for (const auto& closing : closings) ending.push_back(std::move(at(closing.place)));
+        lock.unlock();
+        for (std::size_t i = 0; i < ending.size(); ++i) end(std::move(ending[i]), closings[i].reason);
+        lock.lock();
+        orders = {};
+        for (const auto& closing : closings) lending_.closed(closing.place, Clock::now(), orders);
+        tell(orders, lock);
+    }
+    if (lending_.due() < sleeping_until_) {
+        sleeping_until_ = awake;
+        chores_.notify_one();
+    }
+}
+
+}  // namespace postgres
