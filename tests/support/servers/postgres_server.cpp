@@ -4,6 +4,7 @@
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 #include "libcore/postgres/connection.hpp"
@@ -160,9 +161,16 @@ void PostgresServer::start() {
                                        "--timezone=UTC",
                                        "--log_timezone=UTC"};
     for (const auto& setting : settings_) arguments.push_back("--" + setting);
-    server_.emplace(as_server_user, server_command(program_, arguments), environment);
-    if (!eventually([&] { return answers(url_); }, long_start))
-        throw std::runtime_error("postgres: " + server_->log());
+    for (int tries = 0; tries < 20; ++tries) {
+        server_.emplace(as_server_user, server_command(program_, arguments), environment);
+        if (!eventually([&] { return answers(url_) || !server_->running(); }, long_start)) break;
+        if (server_->running()) return;
+        // A child that was being made while all were killed holds their memory until it sees that it is
+        // alone.
+        if (server_->log().find("is still in use") == std::string::npos) break;
+        std::this_thread::sleep_for(100ms);
+    }
+    throw std::runtime_error("postgres: " + server_->log());
 }
 
 void PostgresServer::pause_replay() const {
