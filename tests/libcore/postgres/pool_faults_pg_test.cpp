@@ -144,6 +144,8 @@ private:
 
 // What a loaded machine may add to any deadline.
 constexpr auto slack = 2s;
+// A second, by a machine that has nothing else to do.
+constexpr auto at_once = 1s + slack;
 
 }  // namespace
 
@@ -175,6 +177,7 @@ TEST_CASE_METHOD(Fixture, "a write that finds its connection dead before it is s
     Pool pool(unsuspecting);
     pool.run(echo, 1);
     number(terminate_all);
+    REQUIRE(support::eventually([&] { return number(others) == 0; }));
     pool.run(slow_insert, 1, 0.0);
     CHECK(number(count) == 1);
 }
@@ -265,18 +268,17 @@ TEST_CASE_METHOD(Fixture,
     const Census census(database);
     Crowd hurried(pool, 6, 8ms, 0.015);
     Crowd patient(pool, 3, 10s, 0.003);
-    std::this_thread::sleep_for(1'500ms);
+    std::this_thread::sleep_for(1s);
+    CHECK(support::eventually(
+        [&] { return hurried.failed() > 20 && hurried.right() > 20 && patient.right() > 20; }));
     hurried.leave();
     patient.leave();
 
     CHECK(hurried.wrong() + patient.wrong() == 0);
-    CHECK(hurried.failed() > 20);
-    CHECK(hurried.right() > 20);
-    CHECK(patient.right() > 20);
     CHECK(patient.failed() == 0);
     CHECK(hurried.stopped() == 0);
     CHECK(census.most() <= max);
-    CHECK(until_it_works(pool) < 1s);
+    CHECK(until_it_works(pool) < at_once);
 }
 
 TEST_CASE_METHOD(Fixture, "a way that stalls, resets and comes back never mixes up answers, and nobody hangs",
@@ -304,7 +306,7 @@ TEST_CASE_METHOD(Fixture, "a way that stalls, resets and comes back never mixes 
                   << crowd.failed() << " failures, longest " << crowd.longest().count() << " ms");
     CHECK(crowd.wrong() == 0);
     CHECK(crowd.longest() < 400ms + slack);
-    CHECK(again < 1s);
+    CHECK(again < at_once);
 }
 
 TEST_CASE_METHOD(
@@ -324,7 +326,7 @@ TEST_CASE_METHOD(
     gate.forward();
     const auto again = until_it_works(pool);
     WARN("works " << again.count() << " ms after the server is there again");
-    CHECK(again < 1s);
+    CHECK(again < at_once);
     CHECK(pool.state().circuit == postgres::Circuit::State::closed);
 }
 
@@ -349,7 +351,7 @@ TEST_CASE_METHOD(Fixture, "sessions ended in a storm cost their statements and n
     crowd.leave();
     CHECK(crowd.wrong() == 0);
     CHECK(crowd.right() > 50);
-    CHECK(again < 1s);
+    CHECK(again < at_once);
 }
 
 TEST_CASE_METHOD(Fixture, "a user who may have fewer connections than the pool wants is served over these",
@@ -405,7 +407,7 @@ TEST_CASE("a server that crashes, is killed or stands still under load is found 
     const auto back_after = [&](const char* what) {
         const auto took = until_it_works(pool);
         WARN(what << ": works " << took.count() << " ms after the server accepts again");
-        CHECK(took < 1s);
+        CHECK(took < at_once);
         const int before = crowd.right();
         CHECK(support::eventually([&] { return crowd.right() > before + 20; }));
     };
@@ -440,7 +442,7 @@ TEST_CASE("a pool that knows both servers goes over to the standby that takes ov
     standby.promote();
     const auto took = until_it_works(pool);
     WARN("works " << took.count() << " ms after the promotion");
-    CHECK(took < 1s);
+    CHECK(took < at_once);
     pool.run(slow_insert, 1, 0.0);
     crowd.leave();
     CHECK(crowd.wrong() == 0);
