@@ -154,7 +154,8 @@ postgres::PoolSettings read_database_settings(Environment& environment, AppEnv a
     settings.idle_timeout =
         environment.duration("DB_IDLE_TIMEOUT", at_most(plan.idle, settings.lifetime, "DB_LIFETIME"), 1s, 1h);
     settings.uses = environment.integer("DB_MAX_USES", plan.uses, 0, 1'000'000'000);
-    settings.circuit_failures = environment.integer("DB_CIRCUIT_FAILURES", settings.circuit_failures, 0, 1'000);
+    settings.circuit_failures =
+        environment.integer("DB_CIRCUIT_FAILURES", settings.circuit_failures, 0, 1'000);
     settings.circuit_hold = environment.duration("DB_CIRCUIT_OPEN", settings.circuit_hold, 100ms, 1h);
     connection.statement_timeout = environment.duration("DB_STATEMENT_TIMEOUT", plan.statement, 100ms, 10min);
     connection.query_deadline = environment.duration(
