@@ -124,8 +124,9 @@ prometheus::Histogram& PoolMeter::histogram(const char* name, const char* help) 
 void show_pool(runtime::Registry& registry, const std::string& name, const postgres::Pool& pool) {
     const auto gauge = [&](const char* metric, const char* help, auto read, runtime::Labels labels = {}) {
         labels["pool"] = name;
+        // A copy would keep the connections for longer than the observer that hears of their end.
         registry.sampled_gauge(metric, help, labels,
-                               [pool, read] { return static_cast<double>(read(pool.state())); });
+                               [&pool, read] { return static_cast<double>(read(pool.state())); });
     };
     using State = postgres::PoolState;
     const auto size = [&](const char* state, int State::*count) {

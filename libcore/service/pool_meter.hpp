@@ -83,7 +83,7 @@ private:
     std::deque<ConnectionEvent> history_;
 };
 
-/// Gauges of the pool's state, read at each scrape.
+/// Gauges of the pool's state, read at each scrape: it outlives the last of them.
 void show_pool(runtime::Registry& registry, const std::string& name, const postgres::Pool& pool);
 
 }  // namespace service
