@@ -47,12 +47,17 @@ Connection::Connection(const ConnectionSettings& settings, Observe observe, cons
     opened_at_ = std::chrono::steady_clock::now();
     connection_ = std::move(connected.connection);
     read_only_ = is_read_only(connection_.get());
-    if (!connected.pooled) return;
+    if (!connected.pooled && was_told()) return;
     told_by_query_ = as_query(session_settings(settings));
     told_by_script_ = as_script(session_settings(settings));
 }
 
 Connection::~Connection() = default;
+
+bool Connection::was_told() {
+    const Rows rows(query("told", std::string(question_whether_told())));
+    return rows.front().get<std::optional<std::string>>(0) == "yes";
+}
 
 void Connection::execute(const std::string& script, const char* name) {
     const bool tell = !told_by_query_.empty() && usable();

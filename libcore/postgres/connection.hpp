@@ -80,6 +80,7 @@ private:
     Rows run_prepared(const Call& call, const Parameters& parameters, Begin begin);
     Rows run_once(const Statement& statement, const std::vector<const char*>& values, Begin begin);
     Rows fly(const Statement& statement, const std::vector<const char*>& values, Begin begin);
+    bool was_told();
     void begin();
     Result query(const char* name, const std::string& sql);
     Result query(const char* name, const std::string& sql, Deadline deadline);

@@ -14,7 +14,7 @@ class DatabaseError : public std::runtime_error {
 public:
     enum class Cause {
         server,      ///< the server answered with an error; the connection lives on
-        deadline,    ///< no answer in time; the connection was closed
+        deadline,    ///< no answer in time
         connection,  ///< there was no connection, or it broke
         exhausted,   ///< the pool had no connection to lend
     };
@@ -57,7 +57,8 @@ private:
     Cause cause_;
 };
 
-/// COMMIT was sent and its answer never came. Re-read; never assume.
+/// COMMIT, or a statement that writes and commits by itself, was sent and its answer never came. Re-read;
+/// never assume.
 class CommitInDoubt : public DatabaseError {
 public:
     using DatabaseError::DatabaseError;

@@ -138,18 +138,11 @@ LibpqConnection connect(const Options& options, Deadline deadline, const std::st
     return connection;
 }
 
-/// PgBouncer refuses `options`, and names it.
-bool refuses_options(const DatabaseError& error) {
-    return error.sqlstate() == "08P01" && std::string_view(error.what()).ends_with(": options (08P01)");
-}
-
 /// What the URL itself has in its options would be lost behind a pooler without a word.
 Connected connect_session(const Options& options, bool may_be_pooled, Deadline deadline,
                           const std::stop_token& stop) {
     try {
-        auto connection = connect(options, deadline, stop);
-        const bool taken = has_taken_options(connection.get());
-        return {std::move(connection), !taken};
+        return {connect(options, deadline, stop), false};
     } catch (const DatabaseError& error) {
         if (!may_be_pooled || !refuses_options(error)) throw;
     }

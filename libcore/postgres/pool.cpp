@@ -80,22 +80,25 @@ Lease Pool::lease(std::source_location from) {
 }
 
 Rows Pool::run_safely(const Call& call, const Parameters& parameters) {
-    std::optional<Lease> lease(this->lease(call.from));
-    std::optional<Rerun> rerun;
-    const auto started = Clock::now();
+    const bool reads = call.statement.access == Access::read;
+    Rerun rerun(std::min(deadline_, impl_->give_up_at(Clock::now())));
     for (;;) {
-        bool sent = false;
+        bool lent = false, sent = false;
         try {
-            if (!lease) lease.emplace(this->lease(call.from));
+            const Lease lease = this->lease(call.from);
+            lent = true;
             // A write is worth a look, for it can be repeated only if it was not sent.
-            sent = call.statement.access == Access::read || !(*lease)->is_stale();
-            if (!sent) (*lease)->close();
-            return (*lease)->run_prepared(call, parameters, Connection::Begin::no);
+            if (!reads && lease->is_stale()) {
+                lease->close();
+                throw DatabaseError(DatabaseError::Cause::connection,
+                                    std::string(call.statement.name) + ": the connection was lost earlier");
+            }
+            sent = true;
+            return lease->run_prepared(call, parameters, Connection::Begin::no);
         } catch (const DatabaseError& error) {
-            lease.reset();
-            if (!error.is_loss() || (sent && call.statement.access != Access::read)) throw;
-            if (!rerun) rerun.emplace(std::min(deadline_, impl_->give_up_at(started)));
-            if (!rerun->may_begin()) throw;
+            if (sent && !reads && error.connection_lost())
+                throw CommitInDoubt(DatabaseError::Cause::connection, error.what(), error.sqlstate());
+            if (!lent || !error.is_loss() || !rerun.may_begin()) throw;
         }
     }
 }

@@ -21,10 +21,10 @@ std::string name_of(const Statement& statement) {
 }  // namespace
 
 PreparedStatements::Known& PreparedStatements::use(const Statement& statement) {
-    auto found = known_.find(statement.name);
+    auto found = known_.find(statement.sql);
     if (found == known_.end()) {
         if (known_.size() >= most_) make_room();
-        found = known_.emplace(statement.name, Known{.name = name_of(statement)}).first;
+        found = known_.emplace(statement.sql, Known{.name = name_of(statement)}).first;
     }
     found->second.used = ++uses_;
     return found->second;
@@ -40,7 +40,7 @@ void PreparedStatements::make_room() {
 bool PreparedStatements::mend(const Statement& statement, std::string_view sqlstate) {
     Known& known = use(statement);
     if (sqlstate == "26000") {  // it is gone, and so is all else
-        for (auto& [name, each] : known_) each.ready = each.proven = false;
+        for (auto& [sql, each] : known_) each.ready = each.proven = false;
         outdated_.clear();
     } else if (sqlstate == "42P05") {  // it is there, under a name that is no other statement's
         known.ready = true;

@@ -38,7 +38,7 @@ private:
     void make_room();
 
     const std::size_t most_;
-    std::unordered_map<std::string_view, Known> known_;  ///< by the statement's name
+    std::unordered_map<const char*, Known> known_;  ///< by the statement's text
     std::vector<std::string> outdated_;
     std::uint64_t uses_ = 0;
 };

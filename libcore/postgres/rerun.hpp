@@ -16,7 +16,9 @@ public:
     /// Sleeps 100, 150, then 225 ms (+ up to 10 %) and says yes, or says no at once.
     bool may_begin();
     /// The same, for a transaction that met a deadlock or a conflict.
-    bool worthwhile(const DatabaseError& error) { return error.may_rerun_transaction() && may_begin(); }
+    bool worthwhile(const DatabaseError& error) {
+        return error.may_rerun_transaction() && !error.connection_lost() && may_begin();
+    }
 
 private:
     const Deadline until_;

@@ -1,7 +1,5 @@
 #include "libcore/postgres/session.hpp"
 
-#include <libpq-fe.h>
-
 #include <chrono>
 #include <string_view>
 
@@ -11,9 +9,8 @@ namespace postgres {
 
 namespace {
 
-// The server tells its clients unasked what this is. It says YMD nowhere but here, and it makes no difference
-// to dates as we write them.
-constexpr auto date_style = "ISO, YMD";
+// A parameter of our own, which no pooler and no server sets by itself.
+constexpr auto mark = " -c tidings.told=yes";
 
 std::string quoted(std::string_view text) {
     std::string quoted = "'";
@@ -29,7 +26,7 @@ std::string quoted(std::string_view text) {
 SessionSettings session_settings(const ConnectionSettings& settings) {
     const auto limit = [](std::chrono::milliseconds value) { return std::to_string(value.count()); };
     SessionSettings all{{"TimeZone", "UTC"},
-                        {"DateStyle", date_style},
+                        {"DateStyle", "ISO"},
                         {"IntervalStyle", "postgres"},
                         {"statement_timeout", limit(settings.statement_timeout)},
                         {"lock_timeout", limit(settings.lock_timeout)},
@@ -39,7 +36,7 @@ SessionSettings session_settings(const ConnectionSettings& settings) {
 }
 
 std::string as_options(const SessionSettings& settings) {
-    std::string options;
+    std::string options = mark;
     for (const auto& [name, value] : settings) {
         options += " -c " + name + "=";
         for (const char character : value) {
@@ -72,9 +69,14 @@ std::string as_script(const SessionSettings& settings) {
     return script;
 }
 
-bool has_taken_options(const pg_conn* connection) {
-    const char* told = PQparameterStatus(connection, "DateStyle");
-    return told && std::string_view(told) == date_style;
+std::string_view question_whether_told() {
+    return "SELECT current_setting('tidings.told', true)";
+}
+
+bool refuses_options(const DatabaseError& error) {
+    const std::string_view text = error.what();
+    const auto named = text.find("startup parameter");
+    return error.sqlstate() == "08P01" && named != text.npos && text.find("options", named) != text.npos;
 }
 
 }  // namespace postgres

@@ -3,12 +3,12 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "libcore/postgres/connection_settings.hpp"
-
-struct pg_conn;
+#include "libcore/postgres/error.hpp"
 
 namespace postgres {
 
@@ -23,7 +23,11 @@ std::string as_query(const SessionSettings& settings);
 /// The same as a script, which may stand before SET TRANSACTION, as a query may not.
 std::string as_script(const SessionSettings& settings);
 
-/// Whether the session has taken what the startup packet carried: a pooler may have kept it to itself.
-bool has_taken_options(const pg_conn* connection);
+/// Asks the session whether it has taken what the startup packet carried: one row, one column, "yes". A
+/// pooler may have kept it to itself.
+std::string_view question_whether_told();
+/// A pooler's refusal of a startup packet that carries options: PgBouncer names `options`, or since 1.20 what
+/// is in them.
+bool refuses_options(const DatabaseError& error);
 
 }  // namespace postgres

@@ -1,4 +1,4 @@
-// A named SQL statement. The name labels metrics and logs and is the prepared statement's name.
+// A named SQL statement. The name labels metrics and logs, and begins the prepared statement's name.
 #pragma once
 
 namespace postgres {

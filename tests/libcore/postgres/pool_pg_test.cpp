@@ -265,3 +265,19 @@ TEST_CASE_METHOD(Fixture, "a renewed pool gives those who wait new connections",
     waiting.join();
     CHECK(after != before);
 }
+
+TEST_CASE_METHOD(Fixture, "a write that commits by itself and whose answer never comes is in doubt",
+                 "[threads]") {
+    static constexpr Statement long_write{"long_write", "SELECT pg_sleep(20)"};
+    static constexpr Statement end_sleeper{
+        "end_sleeper",
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND query = 'SELECT pg_sleep(20)' AND state = 'active'"};
+    Pool pool(settings(2));
+    std::jthread ender([&] {
+        auto connection = database.connection();
+        support::eventually([&] { return connection.run(end_sleeper).front().get<int>(0) > 0; });
+    });
+    CHECK_THROWS_AS(pool.run(long_write), postgres::CommitInDoubt);
+    CHECK(pool.run(echo, 1).front().get<int>(0) == 1);
+}
