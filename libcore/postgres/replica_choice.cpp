@@ -19,7 +19,7 @@ void ReplicaChoice::primary_at(LogPosition end, Time asked) {
     // Another server is the primary now, and lacks what the former had: nothing that was known fits it.
     if (!samples_.empty() && end < samples_.back().end) {
         samples_.clear();
-        for (auto& replica : replicas_) replica.seen.reset();
+        for (auto& replica : replicas_) replica.start_again();
     }
     if (samples_.empty() || samples_.back().end < end)
         samples_.push_back({end, asked});
@@ -28,11 +28,15 @@ void ReplicaChoice::primary_at(LogPosition end, Time asked) {
     if (samples_.size() > most_samples) samples_.pop_front();
 
     for (auto& replica : replicas_)
-        if (replica.seen && *replica.seen < asked) replica.stranger = replica.replayed > end;
+        if (replica.seen && *replica.seen < asked) {
+            replica.stranger = replica.replayed > end;
+            replica.compared = true;
+        }
 }
 
 void ReplicaChoice::replica_at(int number, LogPosition replayed, Time answered) {
     Replica& replica = at(number);
+    if (replayed < replica.replayed) replica.as_of.reset();  // it has crashed, or was made anew
     replica.replayed = replayed;
     replica.seen = answered;
     replica.lag.reset();
@@ -45,8 +49,18 @@ void ReplicaChoice::replica_at(int number, LogPosition replayed, Time answered) 
     else
         replica.lag = answered - replica.as_of.value_or(samples_.front().asked);
 
-    if (*replica.lag > limits_.out_above) replica.in = false;
-    if (*replica.lag < limits_.back_below) replica.in = true;
+    if (!replica.as_of || *replica.lag > limits_.out_above)
+        replica.in = false;
+    else if (*replica.lag < limits_.back_below)
+        replica.in = true;
+}
+
+void ReplicaChoice::Replica::start_again() {
+    seen.reset();
+    as_of.reset();
+    lag.reset();
+    in = false;
+    compared = false;
 }
 
 void ReplicaChoice::forget(int replica) {
@@ -60,7 +74,8 @@ void ReplicaChoice::no_replica(int replica) {
 }
 
 bool ReplicaChoice::is_known(const Replica& replica, Time now) const {
-    return !replica.stranger && replica.lag && replica.seen && now - *replica.seen <= limits_.seen_within &&
+    return !replica.stranger && replica.compared && replica.lag && replica.seen &&
+           now - *replica.seen <= limits_.seen_within &&
            now - samples_.back().asked <= limits_.primary_within;
 }
 

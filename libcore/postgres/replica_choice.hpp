@@ -29,14 +29,15 @@ public:
     /// Why a replica is out.
     enum class Standing {
         in,
-        unknown,    ///< it or the primary has not answered of late
+        unknown,    ///< it or the primary has not answered of late, or they have not been compared yet
         behind,     ///< it lacks what is older than the limit, and has not caught up since
         no_replica  ///< promoted, or of another primary
     };
 
     struct View {
         Standing standing = Standing::unknown;
-        /// The age of the oldest change that it lacks, to a look; nothing while that cannot be told.
+        /// The age of the oldest change that it lacks, to a look, as far as the looks at the primary go back;
+        /// nothing while that cannot be told.
         std::optional<Duration> lag{};
         int reads = 0;  ///< under way
     };
@@ -73,12 +74,17 @@ private:
     };
     struct Replica {
         LogPosition replayed{};
-        std::optional<Time> seen{};   ///< `replayed`
-        std::optional<Time> as_of{};  ///< it has all that was committed until then
+        std::optional<Time> seen{};  ///< `replayed`
+        /// It has all that was committed until then. Nothing while it lacks what there was at the first look
+        /// at the primary: nobody knows how old that is.
+        std::optional<Time> as_of{};
         std::optional<Duration> lag{};
         bool in = false;
+        bool compared = false;  ///< with what this primary had after it was seen
         bool stranger = false;  ///< no replica, or ahead of its primary
         int reads = 0;
+
+        void start_again();
     };
 
     Replica& at(int replica) { return replicas_[static_cast<std::size_t>(replica)]; }

@@ -42,11 +42,12 @@ struct Fixture {
     LogPosition replica{1'000};
 };
 
-/// With several replicas, which have all there is.
+/// With several replicas, which have all there is, known at `start` + 2 ms.
 ReplicaChoice several(int replicas) {
     ReplicaChoice choice(replicas);
     choice.primary_at({1'000}, start);
     for (int replica = 0; replica < replicas; ++replica) choice.replica_at(replica, {1'000}, start + 1ms);
+    choice.primary_at({1'000}, start + 2ms);
     return choice;
 }
 
@@ -64,14 +65,51 @@ TEST_CASE("a position in the log is read and written as the server does") {
         CHECK_FALSE(postgres::parse_log_position(wrong));
 }
 
-TEST_CASE_METHOD(Fixture, "nothing is read from a replica before both have been looked at") {
+TEST_CASE_METHOD(Fixture,
+                 "nothing is read from a replica before both, and then the primary, were looked at") {
     CHECK_FALSE(answers());
     choice.replica_at(0, replica, now);
     CHECK_FALSE(answers());
     choice.primary_at(log, now);
     CHECK_FALSE(answers());
     choice.replica_at(0, replica, now);
+    CHECK_FALSE(answers());
+    CHECK(choice.view(0, now).standing == Standing::unknown);
+    choice.primary_at(log, now + 1ms);
     CHECK(answers());
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "a replica is out until it has all that there was at the first look at the primary") {
+    log.bytes += 1'000;
+    for (int look = 0; look < 8; ++look) {
+        pass(250ms, 10, false);
+        CHECK_FALSE(answers());
+    }
+    CHECK(choice.view(0, now).standing == Standing::behind);
+    CHECK(choice.view(0, now).lag > 1s);
+    replica.bytes = 2'009;
+    pass(250ms, 10, false);
+    CHECK_FALSE(answers());
+    pass(250ms, 10, true);
+    CHECK(answers());
+}
+
+TEST_CASE_METHOD(Fixture, "a replica that has gone back is as far behind as it was then") {
+    pass(1s, 10, true);
+    const auto before = replica;
+    pass(1s, 10, true);
+    replica = before;
+    pass(250ms, 10, false);
+    CHECK(choice.view(0, now).lag > 1s);
+    CHECK_FALSE(answers());
+    pass(250ms, 10, true);
+    CHECK(answers());
+    replica = LogPosition{1};  // of before the first look at the primary
+    pass(250ms, 10, false);
+    CHECK(choice.view(0, now).standing == Standing::behind);
+    CHECK(choice.view(0, now).lag > 2s);
+    CHECK_FALSE(answers());
 }
 
 TEST_CASE_METHOD(Fixture, "a replica is out when it lags by more than a second, and back below half of it") {
@@ -109,6 +147,7 @@ TEST_CASE_METHOD(Fixture, "a primary that writes nothing leaves no replica behin
 }
 
 TEST_CASE_METHOD(Fixture, "a replica that is busy replaying is not behind for the moment that this takes") {
+    pass(250ms, 0, true);
     for (int look = 0; look < 40; ++look) {
         const auto before = log;
         pass(250ms, 100, false);
@@ -192,15 +231,36 @@ TEST_CASE_METHOD(Fixture,
     choice.primary_at(log, now);
     CHECK_FALSE(answers());
     choice.replica_at(0, LogPosition{log.bytes + 5}, now + 1ms);
+    now += 2ms;
+    CHECK_FALSE(answers());
+    CHECK_FALSE(answers(LogPosition{log.bytes + 1}));
     now += 250ms;
     choice.primary_at(log, now);
     CHECK(choice.view(0, now).standing == Standing::no_replica);
     CHECK_FALSE(answers());
 }
 
+TEST_CASE_METHOD(Fixture,
+                 "a replica that is behind a new primary is out until it has what there was at first") {
+    pass(1s, 10, true);
+    pass(250ms, 10, false);
+    log.bytes -= 5;
+    choice.primary_at(log, now);
+    choice.replica_at(0, replica, now + 1ms);
+    choice.primary_at(log, now + 2ms);
+    now += 2ms;
+    CHECK_FALSE(answers());
+    for (int look = 0; look < 8; ++look) {
+        pass(250ms, 0, false);
+        CHECK_FALSE(answers());
+    }
+    pass(250ms, 0, true);
+    CHECK(answers());
+}
+
 TEST_CASE("the least busy replica answers, and of equals each in its turn") {
     auto choice = several(3);
-    const auto now = start + 1ms;
+    const auto now = start + 2ms;
     for (const int expected : {0, 1, 2, 0, 1, 2}) CHECK(choice.choose({}, now).replica == expected);
     choice.done(1);
     choice.done(1);
@@ -211,10 +271,7 @@ TEST_CASE("the least busy replica answers, and of equals each in its turn") {
 }
 
 TEST_CASE("of several replicas one that is new enough is found") {
-    ReplicaChoice choice(3);
-    choice.primary_at({1'000}, start);
-    choice.replica_at(0, {1'000}, start + 1ms);
-    choice.replica_at(1, {1'000}, start + 1ms);
+    auto choice = several(2);
     choice.primary_at({2'000}, start + 250ms);
     choice.replica_at(1, {2'000}, start + 251ms);
     const auto now = start + 251ms;
@@ -227,7 +284,12 @@ namespace {
 /// A primary and replicas as they really are, and looks at them that take their time and overtake each other.
 class Simulation {
 public:
-    explicit Simulation(unsigned seed) : random_(seed) {}
+    /// One replica has been behind for long when the looks begin.
+    explicit Simulation(unsigned seed) : random_(seed) {
+        written_[start - 1h] = end_;
+        replayed_ = {end_, end_, LogPosition{1}};
+        paused_until_[2] = start + 3s;
+    }
 
     void run(int steps) {
         for (int step = 0; step < steps; ++step) {
@@ -309,7 +371,7 @@ private:
     std::minstd_rand random_;
     ReplicaChoice choice_{replicas};
     Time now_ = start;
-    LogPosition end_{1};
+    LogPosition end_{1'000'000};
     std::map<Time, LogPosition> written_;
     std::array<LogPosition, replicas> replayed_{}, heard_{};
     std::array<Time, replicas> paused_until_{};
