@@ -17,6 +17,8 @@ namespace log = runtime::log;
 // Somebody waits for the answer; nothing here should take a tenth of it.
 constexpr std::chrono::seconds slow{1};
 constexpr auto read_after_header = "X-Read-After";
+// What is done is not answered later because of a question that need not be answered.
+constexpr std::chrono::milliseconds log_end_patience{100};
 
 /// The client's own, when it is fit for a header and a log line; else a new one.
 std::string request_id_of(const runtime::Request& request) {
@@ -193,14 +195,17 @@ Answer Application::run(const Visit& visit, const Match& found, const Snapshot& 
     return found.route->fresh ? on(pool_) : replicas_.read(*after, on, is_missing);
 }
 
-/// Whoever has written, or was refused because of what others wrote, is told what his reads must see. The
-/// write is done: without an answer, they must see more than a replica ever has.
+/// Whoever has written, or was refused because of what others wrote, is told what his reads must see. When
+/// that cannot be known, or whether the write is done, they must see more than a replica ever has.
 void Application::tell_position(Visit& visit, int status) {
     const auto* found = std::get_if<Match>(&visit.target);
-    if (replicas_.none() || found == nullptr || found->route->reads() || !tells_of_database(status)) return;
+    const bool in_doubt = status >= 500;
+    if (replicas_.none() || found == nullptr || found->route->reads()) return;
+    if (!in_doubt && !tells_of_database(status)) return;
     auto end = postgres::beyond_every_log;
     try {
-        end = postgres::log_end(pool_);
+        auto pool = pool_.until(std::chrono::steady_clock::now() + log_end_patience);
+        if (!in_doubt) end = postgres::log_end(pool);
     } catch (const postgres::DatabaseError&) {
     }
     visit.headers.emplace_back(read_after_header, to_string(end));
