@@ -153,20 +153,23 @@ TEST_CASE("whoever has written reads what he wrote, from the primary until a rep
     const PostgresServer replica({.primary = reader.primary, .in_step = false});
     reader.read_from({&replica});
     REQUIRE(reader.becomes("in"));
-    replica.pause_replay();
-    reader.execute("INSERT INTO t VALUES (2)");
-    const auto written = reader.end();
-    CHECK(reader.read(written) == By::primary);
-    CHECK(reader.fallbacks("not_new_enough") > 0);
+    // Again when this machine was too busy to look at the replica.
+    CHECK(eventually([&] {
+        replica.pause_replay();
+        reader.execute("INSERT INTO t VALUES (2)");
+        CHECK(reader.read(reader.end()) == By::primary);
+        replica.resume_replay();
+        return reader.fallbacks("not_new_enough") > 0;
+    }));
 
-    replica.resume_replay();
-    CHECK(reader.reads_replica(written));
+    CHECK(reader.reads_replica(reader.end()));
+    const auto before = reader.pool.run(rows).front().get<int>(0);
     for (int write = 0; write < 200; ++write) {
         reader.execute("INSERT INTO t VALUES (3)");
         const auto seen = reader.replicas->read(
             reader.end(), [](Pool& pool) { return pool.run(rows).front().get<int>(0); },
             [](int) { return false; });
-        REQUIRE(seen == 3 + write);
+        REQUIRE(seen == before + 1 + write);
     }
 }
 
