@@ -73,6 +73,8 @@ void StatementTimes::count(const Observation& seen) {
     if (const auto speed = speed_of(seen.duration); speed >= Speed::listed) list(seen, speed);
     if (seen.duration.count() > it.slowest.load(std::memory_order_relaxed)) {
         const std::lock_guard lock(mutex_);
+        // Another may have come first.
+        if (seen.duration.count() <= it.slowest) return;
         it.slowest = seen.duration.count();
         it.slowest_from = seen.from;
     }
