@@ -14,24 +14,6 @@ constexpr std::chrono::milliseconds look_every = 1s;
 // A check that hangs says as much as one that fails.
 constexpr auto patience = 3s;
 
-std::string operation_of(const postgres::Observation& seen) {
-    switch (seen.kind) {
-        case postgres::Observation::Kind::connect:
-            return "connect";
-        case postgres::Observation::Kind::acquire:
-            return "acquire";
-        case postgres::Observation::Kind::transaction:
-            return "commit";
-        default:
-            return std::string(query_type_of(seen));
-    }
-}
-
-prometheus::Counter& errors(runtime::Registry& registry, std::string_view type, std::string operation) {
-    return registry.counter("database_errors_total", "What went wrong, by kind of error and where",
-                            {{"type", std::string(type)}, {"operation", std::move(operation)}});
-}
-
 std::string text_of(const Health& health) {
     std::string text;
     for (const auto& [alert, points, reason] : health.reasons) {
@@ -48,10 +30,8 @@ DatabaseDesk::DatabaseDesk(runtime::Registry& registry, std::stop_token stop)
     : registry_(registry),
       stop_(std::move(stop)),
       statements_(registry),
+      errors_(registry),
       score_(registry.gauge("database_health_score", "What /health/database says, from 0 to 100")) {
-    // There before the first, so that the first is a rise.
-    for (const auto* operation : {"connect", "read", "write"}) errors(registry_, "connection", operation);
-    errors(registry_, "exhausted", "acquire");
     on_stop_.emplace(stop_, [this] {
         const std::lock_guard lock(order_);
         for (auto& watched : watched_) watched.pool->resume();
@@ -65,7 +45,7 @@ postgres::Observe DatabaseDesk::observe(Watched& watched) {
             statements_.count(seen);
         else
             watched.meter.count(seen);
-        if (seen.error != nullptr) errors(registry_, seen.error->type(), operation_of(seen)).Increment();
+        errors_.count(seen);
     };
 }
 

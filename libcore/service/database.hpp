@@ -18,6 +18,7 @@
 #include "libcore/runtime/metrics.hpp"
 #include "libcore/runtime/ops_server.hpp"
 #include "libcore/service/alerts.hpp"
+#include "libcore/service/database_errors.hpp"
 #include "libcore/service/database_health.hpp"
 #include "libcore/service/lately.hpp"
 #include "libcore/service/pool_meter.hpp"
@@ -96,6 +97,7 @@ private:
     runtime::Registry& registry_;
     const std::stop_token stop_;
     StatementTimes statements_;
+    DatabaseErrors errors_;
     prometheus::Gauge& score_;
     ReplicaViews replicas_;
     std::list<Watched> watched_;
