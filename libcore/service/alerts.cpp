@@ -37,8 +37,8 @@ void Alerts::look(const Signal& signal, Time now) {
         return it.alert.name == signal.name && it.alert.pool == signal.pool;
     });
     if (found == watched_.end())
-        found = watched_.insert(
-            found, {{signal.name, signal.pool, Severity::none, signal.value, Signal::never, now}});
+        found = watched_.insert(found, {{signal.name, signal.pool, Severity::none, signal.value,
+                                         Signal::never, now, signal.minor}});
     const Severity seen = severity_of(signal), told = found->alert.severity;
     found->alert.value = signal.value;
     if (seen == told) {

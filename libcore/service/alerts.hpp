@@ -26,6 +26,7 @@ struct Signal {
     std::array<double, 3> thresholds;  ///< from which on it is info, warning, critical
     /// So many rounds in a row must agree: what lasts for a moment is nobody's business.
     int rounds = 1;
+    bool minor = false;  ///< the service can do without what it is about
 };
 
 struct Alert {
@@ -37,6 +38,7 @@ struct Alert {
     double value;
     double threshold;  ///< the one that is reached
     Time since;        ///< the alert has had this severity
+    bool minor = false;
 };
 
 struct AlertChange {

@@ -15,6 +15,8 @@ namespace {
 constexpr double never = Signal::never;
 // What is asked once a second must differ three times before it is told.
 constexpr int lasting = 3;
+// All that is minor costs no more: a service that needs nothing else is well.
+constexpr int most_minor_points = 20;
 // Fewer say nothing about how long statements take.
 constexpr double enough_statements = 20;
 
@@ -58,10 +60,11 @@ double seconds(std::chrono::nanoseconds duration) {
 void add_signals(std::vector<Signal>& signals, const PoolFacts& pool) {
     const auto& state = pool.state;
     const auto add = [&](const char* name, double value, std::array<double, 3> thresholds, int rounds = 1) {
-        signals.push_back({name, pool.name, value, thresholds, rounds});
+        if (!pool.essential) thresholds.back() = never;
+        signals.push_back({name, pool.name, value, thresholds, rounds, !pool.essential});
     };
-    add("paused", state.paused_until ? 1 : 0, {never, 1, pool.essential ? 1 : never});
-    add("circuit", circuit_state(state.circuit), {never, 1, pool.essential ? 2 : never});
+    add("paused", state.paused_until ? 1 : 0, {never, 1, 1});
+    add("circuit", circuit_state(state.circuit), {never, 1, 2});
     add("utilization", state.max == 0 ? 0 : static_cast<double>(state.active) / state.max, {.80, .90, .95},
         lasting);
     add("waiting", state.waiting, {1, 6, 11}, lasting);
@@ -98,8 +101,12 @@ std::vector<Signal> signals_of(const DatabaseFacts& facts) {
     signals.push_back({"slow_queries", "", facts.slow, {never, 1, never}});
     signals.push_back({"critical_queries", "", facts.critical, {never, never, 1}});
     for (const auto& replica : facts.replicas)
-        signals.push_back(
-            {"replica_out", replica.name, replica.standing == "in" ? 0. : 1., {never, 1, never}, lasting});
+        signals.push_back({"replica_out",
+                           replica.name,
+                           replica.standing == "in" ? 0. : 1.,
+                           {never, 1, never},
+                           lasting,
+                           true});
     return signals;
 }
 
@@ -112,17 +119,19 @@ Health judge(const std::vector<Alert>& alerts) {
     constexpr int good_enough = 80;
     Health health;
     bool usable = true, critical = false;
+    int major_points = 0, minor_points = 0;
     for (const auto& alert : alerts) {
         const auto& kind = kind_of(alert.name);
         const bool worst = alert.severity == Severity::critical;
         const int points = kind.points.at(static_cast<std::size_t>(alert.severity) - 1);
-        health.score -= points;
+        (alert.minor ? minor_points : major_points) += points;
         usable = usable && !(kind.unusable && worst);
         critical = critical || worst;
         health.reasons.push_back(
             {alert, points, fmt::format(fmt::runtime(kind.text), alert.value * kind.scale)});
     }
-    health.score = usable ? std::max(health.score, 1) : 0;
+    const int score = 100 - major_points - std::min(minor_points, most_minor_points);
+    health.score = usable ? std::max(score, 1) : 0;
     if (!usable)
         health.status = Health::Status::down;
     else if (critical || health.score < good_enough)

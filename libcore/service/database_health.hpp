@@ -16,7 +16,7 @@ namespace service {
 
 struct PoolFacts {
     std::string name;
-    /// The service cannot work without it.
+    /// The service cannot work without it: what is wrong with others is a warning at worst.
     bool essential = false;
     postgres::PoolState state = {};
     Percentiles connect = {};

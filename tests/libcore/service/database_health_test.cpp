@@ -91,6 +91,38 @@ TEST_CASE("an open circuit of the pool that a service needs is its end, until on
     CHECK(health_of(with_pool({.max = 20, .circuit = State::open}, false)).status == Status::ok);
 }
 
+TEST_CASE(
+    "a pool that the service can do without never degrades it: however busy or broken it is, its reasons are "
+    "told") {
+    const auto other = [](const postgres::PoolState& state) {
+        auto facts = with_pool({.max = 20});
+        facts.pools.push_back({.name = "replica one:5432", .state = state});
+        return facts;
+    };
+    CHECK(health_of(other({.active = 10, .max = 10})).score == 90);
+    CHECK(health_of(other({.active = 10, .max = 10})).status == Status::ok);
+
+    auto refusing = other({.max = 10});
+    refusing.pools.back().exhausted = 10;
+    CHECK(health_of(refusing).score == 90);
+    CHECK(health_of(refusing).status == Status::ok);
+
+    auto broken = other({.max = 10});
+    broken.pools.back().lost = 20;
+    CHECK(health_of(broken).score == 90);
+    CHECK(health_of(broken).status == Status::ok);
+
+    auto dead = other({.active = 10, .waiting = 99, .max = 10, .circuit = postgres::Circuit::State::open});
+    dead.pools.back().exhausted = dead.pools.back().lost = 99;
+    dead.replicas = {{"one:5432", "unknown", {}, 0}};
+    const auto health = health_of(dead);
+    CHECK(health.score == 80);
+    CHECK(health.status == Status::ok);
+    CHECK(health.reasons.size() == 6);
+    dead.pools.front().lost = 20;
+    CHECK(health_of(dead).status == Status::degraded);
+}
+
 TEST_CASE("however much is wrong, a service that can work is above 0") {
     auto facts = with_pool({.active = 20, .waiting = 99, .max = 20, .overdue = 9});
     facts.pools.front().exhausted = facts.pools.front().lost = 99;
