@@ -38,8 +38,8 @@ void Circuit::connected() {
     lacks_server_ = false;
 }
 
-void Circuit::probe_ended() {
-    if (state_ != State::probing) return;
+void Circuit::probe_ended(Probe probe) {
+    if (state_ != State::probing || probe != probe_) return;
     state_ = State::open;
     until_ = {};
 }

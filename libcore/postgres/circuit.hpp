@@ -31,14 +31,18 @@ public:
     /// server that lets everybody connect and then fails them.
     bool lacks_server() const { return state_ != State::closed && lacks_server_; }
 
-    /// Somebody is let through.
-    bool probe() {
-        if (state_ != State::open) return false;
+    /// Names a probe.
+    using Probe = int;
+    static constexpr Probe none = 0;
+
+    /// Somebody is let through; `none` if like everybody.
+    Probe probe() {
+        if (state_ != State::open) return none;
         state_ = State::probing;
-        return true;
+        return ++probe_;
     }
     /// Whoever was let through may have learnt nothing.
-    void probe_ended();
+    void probe_ended(Probe probe);
 
     void succeeded();
     /// By a lost connection, or by none that answers.
@@ -52,6 +56,7 @@ private:
     const int most_failures_;
     const Duration hold_;
     State state_ = State::closed;
+    Probe probe_ = none;  ///< the last one: an earlier one may still be out
     int failures_ = 0;
     bool proven_ = true;  ///< something has succeeded since it was closed by a mere connection
     bool lacks_server_ = false;

@@ -56,10 +56,10 @@ Lending::Answer Lending::turned_away(int place, const Ask& ask, Time now, Orders
 
 /// He has had his turn: nobody is before him.
 Lending::Answer Lending::ask_again(const Ask& ask, Time now, Orders& orders) {
-    if (const auto granted = grant(ask.use, now, orders)) return *granted;
     if (closed_) return refuse(Reason::closed, now);
-    if (!circuit_.admits(now)) return refuse(Reason::circuit, now);
     if (ask.deadline <= now) return refuse(Reason::late, now);
+    if (const auto granted = grant(ask.use, now, orders)) return *granted;
+    if (!circuit_.admits(now)) return refuse(Reason::circuit, now);
     line_of(ask.use).push_front(ask);
     return Waits{};
 }

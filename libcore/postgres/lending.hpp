@@ -160,13 +160,15 @@ public:
     void close(Orders& orders);
 
     PoolState state() const;
+    /// Nobody is let through until one can connect.
+    bool lacks_server() const { return circuit_.lacks_server(); }
 
     struct Place {
         enum class State { empty, opening, opening_ahead, lent, resting, checked, closing };
 
         State state = State::empty;
         Use use = Use::ordinary;
-        bool probe = false;
+        Circuit::Probe probe = Circuit::none;
         int generation = 0;
         int uses = 0;
         Time expires{};

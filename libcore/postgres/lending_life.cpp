@@ -60,7 +60,10 @@ void Lending::failed(int place, Time now, Orders& orders, Failure why) {
         guard_.abandoned();
     } else {
         guard_.failed(now);
-        if (why != Failure::refused) circuit_.could_not_connect(now);
+        // Whoever asks gets one that rests; whether that one is answered is counted.
+        const bool none_rests = resting_.empty() && !checking_;
+        if (why != Failure::refused && (none_rests || circuit_.state() != Circuit::State::closed))
+            circuit_.could_not_connect(now);
     }
     vacate(place);
     if (full) lower_limit(now);
@@ -220,7 +223,7 @@ void Lending::probe(int place) {
 /// It rests, unless its time is over.
 void Lending::put_down(int place, Time now, Orders& orders) {
     if (at(place).state == Place::State::lent) count_out(at(place).use, -1);
-    if (std::exchange(at(place).probe, false)) circuit_.probe_ended();
+    circuit_.probe_ended(std::exchange(at(place).probe, Circuit::none));
     if (closed_) return retire(place, CloseReason::closed, orders);
     if (staying() > max_) return retire(place, CloseReason::resized, orders);
     if (const auto reason = over(at(place), now)) return retire(place, *reason, orders);
@@ -253,7 +256,7 @@ void Lending::vacate(int place) {
     const auto state = std::exchange(at(place).state, Place::State::empty);
     if (state == Place::State::lent || state == Place::State::opening) count_out(at(place).use, -1);
     if (state == Place::State::opening_ahead) opening_ahead_ = false;
-    if (std::exchange(at(place).probe, false)) circuit_.probe_ended();
+    circuit_.probe_ended(std::exchange(at(place).probe, Circuit::none));
     --total_;
     look_again({});
 }

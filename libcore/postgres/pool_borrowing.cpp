@@ -77,7 +77,7 @@ PoolImpl::Borrowed PoolImpl::take_turn(const Lending::Ask& ask, Observation& see
     while (!grant.open) {
         auto connection = std::move(at(grant.place));
         lock.unlock();
-        if (is_sound(*connection, grant.rested)) return {grant.place, std::move(connection)};
+        if (is_sound(*connection, grant.rested, ask.deadline)) return {grant.place, std::move(connection)};
         end(std::move(connection), CloseReason::dead);
         lock.lock();
         orders = {};
@@ -158,11 +158,14 @@ PoolImpl::Grant PoolImpl::settle(Lending::Answer answer, Orders& orders, const L
     return grant;
 }
 
-bool PoolImpl::is_sound(Connection& connection, Clock::duration rested) const {
+/// A caller in a hurry is no reason to end what may be sound.
+bool PoolImpl::is_sound(Connection& connection, Clock::duration rested, Deadline deadline) const {
     if (settings_.validation == Validation::off || rested < rest_before_peek) return true;
     if (connection.is_stale()) return false;
-    return settings_.validation == Validation::peek || rested < rest_before_ping ||
-           connection.answers_within(ping_patience);
+    if (settings_.validation == Validation::peek || rested < rest_before_ping) return true;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+        std::min<Clock::duration>(deadline - Clock::now(), ping_patience));
+    return connection.answers_within(std::max(left, least_ping_patience));
 }
 
 std::unique_ptr<Connection> PoolImpl::open(int place, Deadline deadline) {

@@ -69,7 +69,7 @@ private:
     Borrowed take_turn(const Lending::Ask& ask, Observation& seen, const Event& event);
     Grant settle(Lending::Answer answer, Orders& orders, const Lending::Ask& ask, Observation& seen,
                  PoolLock& lock);
-    bool is_sound(Connection& connection, Clock::duration rested) const;
+    bool is_sound(Connection& connection, Clock::duration rested, Deadline deadline) const;
     /// Null if the server has no room for it.
     std::unique_ptr<Connection> open(int place, Deadline deadline);
     std::unique_ptr<Connection> connect(const ConnectionSettings& settings,
@@ -108,7 +108,7 @@ private:
     std::unique_ptr<Connection>& at(int place) { return connections_[static_cast<std::size_t>(place)]; }
 
     /// A server that is there answers nothing within milliseconds.
-    static constexpr std::chrono::milliseconds ping_patience{1'000};
+    static constexpr std::chrono::milliseconds ping_patience{1'000}, least_ping_patience{10};
     static constexpr auto awake = Clock::time_point::min();
 
     const PoolSettings settings_;

@@ -50,9 +50,9 @@ TEST_CASE(
     circuit.connected();
     CHECK_FALSE(circuit.admits(start + 29s));
     REQUIRE(circuit.admits(start + 30s));
-    CHECK(circuit.probe());
+    CHECK(circuit.probe() != Circuit::none);
     CHECK_FALSE(circuit.admits(start + 30s));
-    CHECK_FALSE(circuit.probe());
+    CHECK(circuit.probe() == Circuit::none);
 
     circuit.failed(false, start + 31s);
     CHECK_FALSE(circuit.admits(start + 60s));
@@ -64,8 +64,18 @@ TEST_CASE(
 
 TEST_CASE("a probe that learnt nothing makes room for the next") {
     Circuit circuit = held();
-    circuit.probe();
-    circuit.probe_ended();
+    circuit.probe_ended(circuit.probe());
+    CHECK(circuit.admits(start));
+}
+
+TEST_CASE("a probe that comes back when the next is out makes room for nobody") {
+    Circuit circuit = held();
+    const auto first = circuit.probe();
+    circuit.failed(false, start);
+    const auto second = circuit.probe();
+    circuit.probe_ended(first);
+    CHECK_FALSE(circuit.admits(start + 1h));
+    circuit.probe_ended(second);
     CHECK(circuit.admits(start));
 }
 

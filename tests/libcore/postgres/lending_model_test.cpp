@@ -512,6 +512,7 @@ private:
     /// After every event.
     void look() {
         ask_again();
+        if (circuit() != Circuit::probing) probe_ = nullptr;
         std::array<int, 8> counts{};
         for (const Connection& it : connections_) {
             ++counts[static_cast<std::size_t>(it.state)];
@@ -543,7 +544,8 @@ private:
                      "somebody waits who could open one");
             }
         } else {
-            must(lending_.due() != Time::max() || !room || settings_.circuit_hold > 0ms, "nobody looks");
+            if (lending_.lacks_server() && room && number(State::opening_ahead) == 0)
+                must(lending_.due() - now_ <= 600ms, "nobody looks whether there is a server again");
         }
         if (staying < min_ && room && number(State::opening_ahead) == 0)
             must(lending_.due() - now_ <= 5s, "the minimum is forgotten");

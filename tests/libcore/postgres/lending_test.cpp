@@ -248,6 +248,18 @@ TEST_CASE("who finds that his connection had died is not sent to the end of the 
     CHECK(desk.granted() == "2 opens ");
 }
 
+TEST_CASE("who finds too late that his connection had died is given no other") {
+    Desk desk({.max = 2});
+    const int first = desk.lend(1), second = desk.lend(2);
+    desk.give_back(first);
+    desk.give_back(second);
+    const Lending::Ask late{Desk::who(3), Use::ordinary, desk.now + 1s, desk.now};
+    const auto grant = std::get<Lending::Grant>(desk.lending.ask(late, desk.now, desk.orders = {}));
+    desk.now += 1s;
+    CHECK(is_refused(desk.lending.found_dead(grant.place, late, desk.now, desk.orders), Reason::late));
+    CHECK(desk.lending.state().idle == 1);
+}
+
 TEST_CASE("when the last attempt fails and there is no connection, all who wait hear of it") {
     Desk desk({.max = 2});
     const int first = std::get<Lending::Grant>(desk.ask(1)).place;
@@ -307,6 +319,20 @@ TEST_CASE("a server that is away is tried ahead ten times more seldom than for s
     }
     CHECK(attempts > 10);
     CHECK(attempts < 30);
+}
+
+TEST_CASE("as long as one rests, nobody is refused because no more can be opened") {
+    Desk desk({.max = 5, .min = 2, .circuit_failures = 5});
+    const int first = desk.lend(1);
+    desk.give_back(first);
+    int failures = 0;
+    for (const auto end = desk.now + 1min; desk.now < end;) {
+        desk.pass(desk.lending.due() - desk.now);
+        if (desk.orders.check) desk.lending.checked(*desk.orders.check, true, desk.now, desk.orders);
+        if (desk.orders.open) desk.lending.failed(*desk.orders.open, desk.now, desk.orders), ++failures;
+    }
+    CHECK(failures > 5);
+    CHECK(desk.lend(2) == first);
 }
 
 TEST_CASE("connections above the minimum are closed when they have rested, the oldest first") {
