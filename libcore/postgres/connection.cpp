@@ -71,7 +71,11 @@ bool Connection::usable() const {
 }
 
 bool Connection::is_stale() const {
-    return !connection_ || wait_for(PQsocket(connection_.get()), POLLIN, std::chrono::steady_clock::now());
+    return hears_until(std::chrono::steady_clock::now());
+}
+
+bool Connection::hears_until(Deadline deadline) const {
+    return !connection_ || wait_for(PQsocket(connection_.get()), POLLIN, deadline);
 }
 
 bool Connection::answers_within(std::chrono::milliseconds limit) {

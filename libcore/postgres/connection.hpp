@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -49,13 +50,17 @@ public:
     /// Closes the connection: every later call throws.
     void close() noexcept;
     /// The same, and waits a moment until the server has seen it, so that it is not counted there any more.
-    void end() noexcept;
+    static void end(const std::vector<std::unique_ptr<Connection>>& connections);
 
     /// Nothing takes longer than until then, besides its own limit.
     void obey(Deadline deadline) { deadline_ = deadline; }
     /// From now on a missed deadline leaves the connection open, for `recover`.
     void keep_unanswered() { keeps_unanswered_ = true; }
     bool is_unanswered() const { return unanswered_; }
+    /// What it was asked last leaves no doubt when it is stopped half-way.
+    bool may_be_stopped() const { return !ends_transaction_; }
+    /// The server says something until then, or is gone.
+    bool hears_until(Deadline deadline) const;
     /// Asks the server to stop what it was asked last, and reads on until it is known to have nothing more to
     /// say. If that takes longer, the connection is closed.
     bool recover(std::chrono::milliseconds limit);
@@ -93,6 +98,7 @@ private:
     [[noreturn]] void miss(const std::string& text);
     [[noreturn]] void lose(DatabaseError::Cause cause, const std::string& text, std::string sqlstate = {});
     void leave_unanswered();
+    int part() noexcept;
     void stop_statement(Deadline deadline);
     void drain(Deadline deadline);
     void ask_until_answered(Deadline deadline);

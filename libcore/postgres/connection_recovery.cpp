@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include <array>
+#include <exception>
 #include <future>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "libcore/postgres/connection.hpp"
 
@@ -40,7 +42,7 @@ bool Connection::recover(std::chrono::milliseconds limit) {
         if (state == PQTRANS_ACTIVE && !ends_transaction_) stop_statement(deadline);
         drain(deadline);
         ask_until_answered(deadline);
-    } catch (const DatabaseError&) {
+    } catch (const std::exception&) {  // also when there is no thread or no memory for it
         close();
     }
     ends_transaction_ = false;
@@ -91,18 +93,28 @@ void Connection::ask_until_answered(Deadline deadline) {
     }
 }
 
-/// The second descriptor outlives the first and sees the server close its end.
-void Connection::end() noexcept {
-    if (!connection_) return;
+/// Closes it. The second descriptor outlives the first and sees the server close its end; -1 if there is
+/// nothing to be seen.
+int Connection::part() noexcept {
+    if (!connection_) return -1;
     const bool busy = PQtransactionStatus(connection_.get()) == PQTRANS_ACTIVE;
     const int socket = busy ? -1 : fcntl(PQsocket(connection_.get()), F_DUPFD_CLOEXEC, 0);
     close();
-    if (socket < 0) return;
+    return socket;
+}
+
+void Connection::end(const std::vector<std::unique_ptr<Connection>>& connections) {
+    std::vector<int> sockets;
+    sockets.reserve(connections.size());
+    for (const auto& connection : connections) sockets.push_back(connection->part());
     const Deadline deadline = deadline_after(goodbye);
-    std::array<char, 1024> rest;
-    while (wait_for(socket, POLLIN, deadline) && recv(socket, rest.data(), rest.size(), MSG_DONTWAIT) > 0)
-        continue;
-    ::close(socket);
+    for (const int socket : sockets) {
+        if (socket < 0) continue;
+        std::array<char, 1024> rest;
+        while (wait_for(socket, POLLIN, deadline) && recv(socket, rest.data(), rest.size(), MSG_DONTWAIT) > 0)
+            continue;
+        ::close(socket);
+    }
 }
 
 }  // namespace postgres

@@ -79,7 +79,8 @@ private:
     void recovered(int place, std::unique_ptr<Connection> connection, bool sound);
     void keep_house(const std::stop_token& stop);
     bool tell_leaks(PoolLock& lock);
-    void open_ahead(int place, const std::stop_token& stop, PoolLock& lock);
+    /// On a thread of its own: connecting may take long, and what is due meanwhile is done.
+    void open_ahead(const std::stop_token& stop);
     void look_after(int place, PoolLock& lock);
 
     template <class Event>
@@ -93,6 +94,8 @@ private:
     }
 
     void end(std::unique_ptr<Connection> connection, CloseReason reason) const;
+    void end(const std::vector<std::unique_ptr<Connection>>& connections,
+             const std::vector<CloseReason>& reasons) const;
     /// Connections end while the lock is open.
     void perform(Orders& orders, PoolLock& lock);
 
@@ -122,7 +125,10 @@ private:
     std::optional<DatabaseError> failure_;                  ///< of the last attempt to connect that failed
     Clock::time_point sleeping_until_ = awake;              ///< the housekeeper
     std::condition_variable_any chores_;
-    std::optional<Recovery> recovery_;  // these two use all of the above
+    std::optional<int> to_open_;  ///< ahead, by its place
+    std::condition_variable_any errand_;
+    std::optional<Recovery> recovery_;  // these three use all of the above
+    std::jthread opener_;
     std::jthread housekeeper_;
 };
 

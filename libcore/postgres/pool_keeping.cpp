@@ -27,11 +27,14 @@ PoolImpl::PoolImpl(PoolSettings settings, Observe observe)
       opened_(connections_.size()),
       recovery_(std::in_place, [this](int place, auto connection,
                                       bool sound) { recovered(place, std::move(connection), sound); }),
+      opener_([this](const std::stop_token& stop) { open_ahead(stop); }),
       housekeeper_([this](const std::stop_token& stop) { keep_house(stop); }) {}
 
 PoolImpl::~PoolImpl() {
     housekeeper_.request_stop();
     housekeeper_.join();
+    opener_.request_stop();
+    opener_.join();
     recovery_.reset();
     happened([&](Clock::time_point, Orders& orders) { lending_.close(orders); });
     assert(state().total == 0 && "a lease outlives its pool");
@@ -45,7 +48,10 @@ void PoolImpl::keep_house(const std::stop_token& stop) {
         const auto [open, check] = std::pair(orders.open, orders.check);
         const bool busy = open || check || !orders.close.empty();
         perform(orders, lock);
-        if (open) open_ahead(*open, stop, lock);
+        if (open) {
+            to_open_ = open;
+            errand_.notify_one();
+        }
         if (check) look_after(*check, lock);
         if (tell_leaks(lock) || busy) continue;
         const auto now = Clock::now();
@@ -74,20 +80,28 @@ bool PoolImpl::tell_leaks(PoolLock& lock) {
     return true;
 }
 
-void PoolImpl::open_ahead(int place, const std::stop_token& stop, PoolLock& lock) {
-    opened_[static_cast<std::size_t>(place)] = {};
-    lock.unlock();
-    try {
-        auto connection = connect(settings_.connection, stop);
-        happened([&](Clock::time_point now, Orders& orders) {
-            know(place, *connection);
-            at(place) = std::move(connection);
-            lending_.opened(place, now, orders);
-        });
-    } catch (const DatabaseError& error) {
-        could_not_open(place, error);
+void PoolImpl::open_ahead(const std::stop_token& stop) {
+    PoolLock lock(mutex_);
+    for (;;) {
+        errand_.wait(lock, stop, [&] { return to_open_.has_value(); });
+        if (!to_open_) return;
+        const int place = *std::exchange(to_open_, std::nullopt);
+        opened_[static_cast<std::size_t>(place)] = {};
+        lock.unlock();
+        try {
+            auto connection = connect(settings_.connection, stop);
+            happened([&](Clock::time_point now, Orders& orders) {
+                know(place, *connection);
+                at(place) = std::move(connection);
+                lending_.opened(place, now, orders);
+            });
+        } catch (const DatabaseError& error) {
+            could_not_open(place, error);
+        } catch (...) {
+            could_not_open(place, std::nullopt);
+        }
+        lock.lock();
     }
-    lock.lock();
 }
 
 void PoolImpl::look_after(int place, PoolLock& lock) {
@@ -115,12 +129,20 @@ void PoolImpl::recovered(int place, std::unique_ptr<Connection> connection, bool
 }
 
 void PoolImpl::end(std::unique_ptr<Connection> connection, CloseReason reason) const {
-    const Observation seen{.kind = Observation::Kind::close,
-                           .name = to_string(reason),
-                           .duration = Clock::now() - connection->opened_at(),
-                           .backend_pid = connection->backend_pid()};
-    connection->end();
-    if (observe_) observe_(seen);
+    std::vector<std::unique_ptr<Connection>> connections;
+    connections.push_back(std::move(connection));
+    end(connections, {reason});
+}
+
+void PoolImpl::end(const std::vector<std::unique_ptr<Connection>>& connections,
+                   const std::vector<CloseReason>& reasons) const {
+    Connection::end(connections);
+    if (!observe_) return;
+    for (std::size_t i = 0; i < connections.size(); ++i)
+        observe_({.kind = Observation::Kind::close,
+                  .name = to_string(reasons[i]),
+                  .duration = Clock::now() - connections[i]->opened_at(),
+                  .backend_pid = connections[i]->backend_pid()});
 }
 
 void PoolImpl::perform(Orders& orders, PoolLock& lock) {
@@ -128,9 +150,14 @@ void PoolImpl::perform(Orders& orders, PoolLock& lock) {
     while (!orders.close.empty()) {
         const auto closings = std::move(orders.close);
         std::vector<std::unique_ptr<Connection>> ending;
-        for (const auto& closing : closings) ending.push_back(std::move(at(closing.place)));
+        std::vector<CloseReason> reasons;
+        for (const auto& closing : closings) {
+            ending.push_back(std::move(at(closing.place)));
+            reasons.push_back(closing.reason);
+        }
         lock.unlock();
-        for (std::size_t i = 0; i < ending.size(); ++i) end(std::move(ending[i]), closings[i].reason);
+        end(ending, reasons);
+        ending.clear();
         lock.lock();
         orders = {};
         for (const auto& closing : closings) lending_.closed(closing.place, Clock::now(), orders);

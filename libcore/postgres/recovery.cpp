@@ -10,21 +10,27 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-// Since it was left: behind one that does not come back, others are not given their time one after the other.
-constexpr std::chrono::milliseconds patience = 2s;
+// Since it was left: behind one that does not come back, others are not given all of their time one after the
+// other, but enough for a server that is there.
+constexpr std::chrono::milliseconds patience = 2s, least_turn = 200ms;
+// While a COMMIT is waited for, others may come that need less.
+constexpr std::chrono::milliseconds glance = 20ms;
 
 }  // namespace
-
-Recovery::~Recovery() {
-    thread_.request_stop();
-    if (thread_.joinable()) thread_.join();
-}
 
 void Recovery::add(int place, std::unique_ptr<Connection> connection) {
     const std::scoped_lock lock(mutex_);
     left_.push_back({place, std::move(connection), Clock::now() + patience});
-    if (!thread_.joinable()) thread_ = std::jthread([this](const std::stop_token& stop) { work(stop); });
     changed_.notify_one();
+}
+
+/// What has to end by itself waits for what can be stopped.
+Recovery::Left Recovery::take_next() {
+    auto next = std::ranges::find_if(left_, [](const Left& it) { return it.connection->may_be_stopped(); });
+    if (next == left_.end()) next = left_.begin();
+    Left taken = std::move(*next);
+    left_.erase(next);
+    return taken;
 }
 
 void Recovery::work(const std::stop_token& stop) {
@@ -32,11 +38,17 @@ void Recovery::work(const std::stop_token& stop) {
     for (;;) {
         changed_.wait(lock, stop, [&] { return !left_.empty(); });
         if (left_.empty()) return;
-        Left left = std::move(left_.front());
-        left_.pop_front();
+        Left left = take_next();
         lock.unlock();
-        const auto time = std::chrono::ceil<std::chrono::milliseconds>(left.until - Clock::now());
-        const bool sound = left.connection->recover(std::max(time, 1ms));
+        const auto now = Clock::now();
+        if (!left.connection->may_be_stopped() && now < left.until &&
+            !left.connection->hears_until(std::min(now + glance, left.until))) {
+            lock.lock();
+            left_.push_back(std::move(left));
+            continue;
+        }
+        const auto time = std::chrono::ceil<std::chrono::milliseconds>(left.until - now);
+        const bool sound = left.connection->recover(std::max(time, least_turn));
         done_(left.place, std::move(left.connection), sound);
         lock.lock();
     }

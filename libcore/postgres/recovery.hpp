@@ -1,5 +1,5 @@
 // Makes connections whose last question nobody waits for any more fit for the next user, or ends them; on a
-// thread of its own, which begins when it is first needed.
+// thread of its own.
 #pragma once
 
 #include <chrono>
@@ -19,9 +19,9 @@ public:
     /// Called on its thread. What is not sound is closed.
     using Done = std::function<void(int place, std::unique_ptr<Connection> connection, bool sound)>;
 
-    explicit Recovery(Done done) : done_(std::move(done)) {}
-    /// What it has is recovered or ended before.
-    ~Recovery();
+    /// Before it ends, what it has is recovered or ended.
+    explicit Recovery(Done done)
+        : done_(std::move(done)), thread_([this](const std::stop_token& stop) { work(stop); }) {}
     Recovery(const Recovery&) = delete;
     Recovery& operator=(const Recovery&) = delete;
 
@@ -35,12 +35,13 @@ private:
     };
 
     void work(const std::stop_token& stop);
+    Left take_next();
 
     const Done done_;
     std::mutex mutex_;
     std::condition_variable_any changed_;
     std::deque<Left> left_;
-    std::jthread thread_;
+    std::jthread thread_;  // uses all of the above
 };
 
 }  // namespace postgres

@@ -27,6 +27,7 @@ namespace {
 constexpr Statement echo{"echo", "SELECT $1::bigint", Access::read};
 constexpr Statement nap{"nap", "SELECT $1::bigint FROM pg_sleep($2)", Access::read};
 constexpr Statement slow_insert{"slow_insert", "INSERT INTO t SELECT $1 FROM pg_sleep($2)"};
+constexpr Statement own_pid{"own_pid", "SELECT pg_backend_pid()", Access::read};
 constexpr Statement count{"count_t", "SELECT count(*) FROM t", Access::read};
 constexpr Statement others{"others",
                            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
@@ -152,15 +153,15 @@ constexpr auto at_once = 1s + slack;
 TEST_CASE_METHOD(Fixture, "a read whose connection is lost runs again, and a write does not", "[threads]") {
     Pool pool(settings(2));
     std::atomic<bool> write_failed = false;
-    std::thread writer([&] {
+    std::jthread writer([&] {
         try {
-            pool.run(slow_insert, 1, 0.5);
+            pool.run(slow_insert, 1, 3.0);
         } catch (const DatabaseError& error) {
             write_failed = error.connection_lost();
         }
     });
     std::int64_t answer = 0;
-    std::thread reader([&] { answer = pool.run(nap, 7, 0.5).front().get<std::int64_t>(0); });
+    std::jthread reader([&] { answer = pool.run(nap, 7, 3.0).front().get<std::int64_t>(0); });
     REQUIRE(support::eventually([&] { return number(napping) == 2; }));
     number(terminate_all);
     reader.join();
@@ -184,9 +185,13 @@ TEST_CASE_METHOD(Fixture, "a write that finds its connection dead before it is s
 
 TEST_CASE_METHOD(Fixture, "a read is not repeated beyond its caller's deadline", "[threads]") {
     support::TcpGate gate("127.0.0.1", database.port());
-    Pool pool(settings(2, gate));
+    std::atomic<int> attempts = 0;
+    Pool pool(settings(2, gate), [&](const postgres::Observation& seen) {
+        if (seen.kind == postgres::Observation::Kind::acquire) ++attempts;
+    });
     pool.run(echo, 1);
-    std::thread breaker([&] {
+    attempts = 0;
+    std::jthread breaker([&] {
         support::eventually([&] { return number(napping) == 1; });
         gate.refuse();
     });
@@ -196,6 +201,7 @@ TEST_CASE_METHOD(Fixture, "a read is not repeated beyond its caller's deadline",
     });
     breaker.join();
     CHECK(took < 300ms + slack);
+    CHECK(attempts <= 3);  // and not a fourth, 475 ms after the first
 }
 
 TEST_CASE_METHOD(Fixture,
@@ -246,17 +252,64 @@ TEST_CASE_METHOD(
 
 TEST_CASE_METHOD(Fixture, "a COMMIT that is under way when the deadline passes is in doubt and not stopped") {
     database.connection().execute(
-        "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.5); RETURN "
+        "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1.5); RETURN "
         "NULL; END $$;"
         "CREATE CONSTRAINT TRIGGER linger AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED "
         "FOR EACH ROW EXECUTE FUNCTION linger()");
     Pool pool(settings(1));
     pool.run(echo, 1);
-    Pool mine = pool.until(Clock::now() + 250ms);
+    Pool mine = pool.until(Clock::now() + 1s);
     CHECK_THROWS_AS(
         postgres::transact(mine, [&](Transaction& transaction) { transaction.run(slow_insert, 1, 0.0); }),
         postgres::CommitInDoubt);
     CHECK(pool.run(count).front().get<int>(0) == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "a COMMIT that does not end keeps nobody from being stopped behind it",
+                 "[threads]") {
+    database.connection().execute(
+        "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(30); RETURN "
+        "NULL; END $$;"
+        "CREATE CONSTRAINT TRIGGER linger AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED "
+        "FOR EACH ROW EXECUTE FUNCTION linger()");
+    constexpr int readers = 5;
+    std::mutex mutex;
+    std::vector<int> ended;
+    Pool pool(settings(readers + 1), [&](const postgres::Observation& seen) {
+        const std::scoped_lock lock(mutex);
+        if (seen.kind == postgres::Observation::Kind::close) ended.push_back(seen.backend_pid);
+    });
+    const auto deadline = Clock::now() + 1s;
+    std::atomic<int> committing = 0, in_doubt = 0, late = 0;
+    {
+        std::vector<std::jthread> threads;
+        threads.emplace_back([&] {
+            Pool mine = pool.until(deadline);
+            try {
+                postgres::transact(mine, [&](Transaction& transaction) {
+                    committing = transaction.run(own_pid).front().get<int>(0);
+                    transaction.run(slow_insert, 1, 0.0);
+                });
+            } catch (const postgres::CommitInDoubt&) {
+                ++in_doubt;
+            }
+        });
+        for (int reader = 0; reader < readers; ++reader)
+            threads.emplace_back([&] {
+                Pool mine = pool.until(deadline + 20ms);
+                try {
+                    mine.run(nap, 1, 30.0);
+                } catch (const DatabaseError& error) {
+                    if (error.timed_out()) ++late;
+                }
+            });
+    }
+    CHECK(in_doubt == 1);
+    CHECK(late == readers);
+    CHECK(support::eventually([&] { return pool.state().idle == readers; }));
+    CHECK(support::eventually([&] { return pool.state().total == readers; }));
+    CHECK(ended == std::vector{committing.load()});
+    CHECK(pool.state().circuit == postgres::Circuit::State::closed);
 }
 
 TEST_CASE_METHOD(Fixture,
@@ -352,6 +405,7 @@ TEST_CASE_METHOD(Fixture, "sessions ended in a storm cost their statements and n
     CHECK(crowd.wrong() == 0);
     CHECK(crowd.right() > 50);
     CHECK(again < at_once);
+    CHECK(number(others) <= 4);
 }
 
 TEST_CASE_METHOD(Fixture, "a user who may have fewer connections than the pool wants is served over these",
