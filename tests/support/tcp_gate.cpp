@@ -257,6 +257,12 @@ void TcpGate::cut() {
     state_->change([this] { state_->reset_all(); });
 }
 
+void TcpGate::half_close() {
+    state_->change([this] {
+        for (const Pair& pair : state_->pairs) ::shutdown(pair.client.socket, SHUT_WR);
+    });
+}
+
 void TcpGate::refuse() {
     state_->change([this] {
         state_->mode = Mode::refuse;

@@ -27,6 +27,8 @@ public:
     void stall_answers(std::size_t after);
     /// Resets every open connection; new ones are forwarded.
     void cut();
+    /// Every client hears that the server has nothing more to say, while what he sends still reaches it.
+    void half_close();
     /// Resets every open connection, and every new one on arrival.
     void refuse();
     /// Cuts as soon as this many more bytes have been forwarded from clients.

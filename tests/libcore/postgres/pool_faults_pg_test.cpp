@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -347,6 +348,7 @@ TEST_CASE_METHOD(Fixture, "a way that stalls, resets and comes back never mixes 
     };
     disturb([&] { gate.stall(); }, 600ms);
     disturb([&] { gate.cut(); }, 0ms);
+    disturb([&] { gate.half_close(); }, 100ms);
     disturb([&] { gate.cut_after(500); }, 100ms);
     disturb([&] { gate.stall_answers(2'000); }, 500ms);
     disturb([&] { gate.refuse(); }, 400ms);
@@ -473,6 +475,8 @@ TEST_CASE("a server that crashes, is killed or stands still under load is found 
     server.kill();
     server.start();
     back_after("killed");
+    ::kill(database.connection().backend_pid(), SIGKILL);
+    back_after("one session killed, for which the server ends them all");
     server.freeze();
     std::this_thread::sleep_for(700ms);
     server.thaw();
