@@ -1,4 +1,5 @@
-// What an operator does with api-svc besides running it: migrate the database, manage keys, ask after its health.
+// What an operator does with api-svc besides running it: migrate the database, manage keys, ask after its
+// health.
 #pragma once
 
 #include "libcore/runtime/command_line.hpp"
