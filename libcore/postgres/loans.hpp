@@ -21,12 +21,18 @@ public:
         Time since;
         std::source_location from;
         bool overdue = false;  ///< as far as it has been looked for
+        bool opening = false;  ///< there is no connection yet: the time goes to the server
     };
 
     /// After zero nothing is overdue.
     explicit Loans(Duration allowed) : allowed_(allowed) {}
 
-    void begin(int place, std::source_location from, Time now) { at(place) = Loan{now, from}; }
+    void begin(int place, std::source_location from, Time now, bool opening = false) {
+        at(place) = Loan{now, from, false, opening};
+    }
+    void opened(int place, Time now) {
+        if (auto& loan = at(place)) *loan = Loan{now, loan->from};
+    }
     void end(int place) { at(place).reset(); }
     std::optional<Loan> of(int place) const {
         const auto index = static_cast<std::size_t>(place);
@@ -39,7 +45,7 @@ public:
         if (allowed_ == Duration::zero()) return found;
         for (std::size_t place = 0; place < loans_.size(); ++place) {
             auto& loan = loans_[place];
-            if (!loan || loan->overdue || now - loan->since < allowed_) continue;
+            if (!loan || loan->opening || loan->overdue || now - loan->since < allowed_) continue;
             loan->overdue = true;
             found.emplace_back(static_cast<int>(place), *loan);
         }
@@ -51,7 +57,7 @@ public:
         if (allowed_ == Duration::zero()) return Time::max();
         Time due = now + allowed_;
         for (const auto& loan : loans_)
-            if (loan && !loan->overdue) due = std::min(due, loan->since + allowed_);
+            if (loan && !loan->opening && !loan->overdue) due = std::min(due, loan->since + allowed_);
         return due;
     }
 

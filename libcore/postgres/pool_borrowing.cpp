@@ -154,7 +154,7 @@ PoolImpl::Grant PoolImpl::settle(Lending::Answer answer, Orders& orders, const L
         refuse(*refusal, lending_.state().max, failure_);
     }
     const auto grant = std::get<Grant>(answer);
-    loans_.begin(grant.place, seen.from, now);
+    loans_.begin(grant.place, seen.from, now, grant.open);
     return grant;
 }
 
@@ -179,6 +179,7 @@ std::unique_ptr<Connection> PoolImpl::open(int place, Deadline deadline) {
         auto connection = connect(settings, {});
         happened([&](Clock::time_point now, Orders& orders) {
             know(place, *connection);
+            loans_.opened(place, now);
             lending_.opened(place, now, orders);
         });
         return connection;

@@ -63,7 +63,7 @@ TEST_CASE("a broker that restarts, dies, and loses its queues or its data costs 
     // Nobody has taken them yet.
     worker.stop();
     hours.strike();
-    REQUIRE(eventually([&] { return published_and_not_claimed(system) >= 100; }));
+    REQUIRE(eventually([&] { return published_and_not_claimed(system) >= 100; }, 30s));
     server.kill();
     const auto lost_before = metric(scheduler, hints_lost);
     const int in_queue = published_and_not_claimed(system);

@@ -45,6 +45,18 @@ TEST_CASE("it is looked for when the first may be overdue, which a later loan ca
     CHECK(loans.due(start + 30s) == start + 60s);
 }
 
+TEST_CASE("while the connection is being opened the time is not the borrower's") {
+    Loans loans(30s);
+    loans.begin(0, here, start, true);
+    CHECK(loans.newly_overdue(start + 40s).empty());
+    CHECK(loans.due(start + 40s) == start + 70s);
+    loans.opened(0, start + 40s);
+    CHECK(loans.newly_overdue(start + 69s).empty());
+    const auto found = loans.newly_overdue(start + 70s);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].second.from.line() == here.line());
+}
+
 TEST_CASE("a place that is lent again is not overdue any more, and nothing is when it is not asked for") {
     Loans loans(30s), off(0s);
     loans.begin(0, here, start);
