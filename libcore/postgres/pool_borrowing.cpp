@@ -36,6 +36,16 @@ std::string why_none(Lending::Reason reason, int max) {
     return {};
 }
 
+/// Exceptions share their text with their copies, and the last of them may end on another thread: what stays
+/// in the pool has a text of its own.
+DatabaseError own_copy(const DatabaseError& error) {
+    using Cause = DatabaseError::Cause;
+    const auto cause = error.is_loss()           ? Cause::connection
+                       : error.connection_lost() ? Cause::deadline
+                                                 : Cause::server;
+    return {cause, std::string(error.what()), error.sqlstate(), error.constraint()};
+}
+
 [[noreturn]] void refuse(Lending::Refusal refusal, int max, const std::optional<DatabaseError>& failure) {
     if (const auto why = why_none(refusal.reason, max); !why.empty())
         throw PoolExhausted("acquire: " + why, refusal.retry_after);
@@ -43,7 +53,7 @@ std::string why_none(Lending::Reason reason, int max) {
         throw CircuitOpen("acquire: the database has failed too often in a row" +
                               (failure ? ", lately: " + std::string(failure->what()) : ""),
                           refusal.retry_after, failure ? failure->sqlstate() : "");
-    if (failure && refusal.reason == Lending::Reason::unreachable) throw DatabaseError(*failure);
+    if (failure && refusal.reason == Lending::Reason::unreachable) throw own_copy(*failure);
     throw DatabaseError(DatabaseError::Cause::connection, "acquire: there is no connection");
 }
 
@@ -186,7 +196,7 @@ std::unique_ptr<Connection> PoolImpl::open(int place, Deadline deadline) {
     } catch (const DatabaseError& error) {
         if (error.is_full()) {
             const std::scoped_lock lock(mutex_);
-            failure_ = error;
+            failure_.emplace(own_copy(error));
             return nullptr;
         }
         if (error.timed_out() && Clock::now() >= deadline)
@@ -215,7 +225,8 @@ void PoolImpl::could_not_open(int place, std::optional<DatabaseError> error) {
                      : error->is_full()                  ? Lending::Failure::too_many
                                                          : Lending::Failure::unreachable;
     happened([&](Clock::time_point now, Orders& orders) {
-        failure_ = std::move(error);
+        failure_.reset();
+        if (error) failure_.emplace(own_copy(*error));
         loans_.end(place);
         lending_.failed(place, now, orders, why);
     });
