@@ -37,7 +37,6 @@ public:
     bool overloaded(Time now) const { return above_since_ && now - *above_since_ >= interval_; }
     Duration target() const { return target_; }
     Duration longest_wait() const { return 2 * target_; }
-    Duration interval() const { return interval_; }
 
     /// When to look again at a line whose first came at `since`, even if nothing happens until then.
     Time look_at(Time since, Time now) const {

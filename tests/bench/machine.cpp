@@ -1,5 +1,6 @@
 #include "tests/bench/machine.hpp"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -66,6 +67,15 @@ std::set<std::string> listening_sockets(int port) {
     return sockets;
 }
 
+std::chrono::microseconds processor_time_used(decltype(RUSAGE_SELF) who) {
+    rusage used{};
+    getrusage(who, &used);
+    const auto sum = [](const timeval& time) {
+        return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+    };
+    return sum(used.ru_utime) + sum(used.ru_stime);
+}
+
 }  // namespace
 
 std::chrono::milliseconds processor_time(pid_t pid) {
@@ -78,6 +88,14 @@ std::chrono::milliseconds processor_time(pid_t pid) {
         }
     });
     return std::chrono::milliseconds(ticks * 1000 / ::sysconf(_SC_CLK_TCK));
+}
+
+std::chrono::microseconds own_processor_time() {
+    return processor_time_used(RUSAGE_SELF);
+}
+
+std::chrono::microseconds processor_time_of_ended() {
+    return processor_time_used(RUSAGE_CHILDREN);
 }
 
 Memory memory(pid_t pid) {

@@ -12,6 +12,10 @@ namespace bench {
 /// waited for. Throws std::runtime_error when there is no such process.
 std::chrono::milliseconds processor_time(pid_t pid);
 
+/// Of this process so far, and of all that it started and that have ended.
+std::chrono::microseconds own_processor_time();
+std::chrono::microseconds processor_time_of_ended();
+
 /// Megabytes of memory of a process.
 struct Memory {
     double now = 0;

@@ -1,13 +1,12 @@
 #include "tests/bench/pool_callers.hpp"
 
-#include <sys/resource.h>
-
 #include <atomic>
 #include <barrier>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
 
+#include "tests/bench/machine.hpp"
 #include "tests/bench/report.hpp"
 
 namespace bench {
@@ -21,16 +20,6 @@ constexpr auto warm_up = 500ms;
 
 double milliseconds(Clock::duration duration) {
     return std::chrono::duration<double, std::milli>(duration).count();
-}
-
-/// Microseconds of this process so far.
-double processor_time() {
-    rusage used{};
-    getrusage(RUSAGE_SELF, &used);
-    const auto sum = [](const timeval& time) {
-        return 1e6 * static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec);
-    };
-    return sum(used.ru_utime) + sum(used.ru_stime);
 }
 
 /// Rethrows the first error of them all at the end.
@@ -65,13 +54,13 @@ std::vector<T> joined(std::vector<std::vector<T>>& parts) {
 Seen ask_all_the_time(int callers, std::chrono::milliseconds time, const std::function<bool(int)>& ask) {
     std::vector<std::vector<double>> took(static_cast<std::size_t>(callers));
     const auto begin = Clock::now() + warm_up, end = begin + time;
-    double spent = 0;
+    std::chrono::microseconds spent{};
     with_threads(callers + 1, [&](int caller) {
         if (caller == callers) {
             std::this_thread::sleep_until(begin);
-            spent -= processor_time();
+            spent -= own_processor_time();
             std::this_thread::sleep_until(end);
-            spent += processor_time();
+            spent += own_processor_time();
             return;
         }
         auto& mine = took[static_cast<std::size_t>(caller)];
@@ -87,7 +76,7 @@ Seen ask_all_the_time(int callers, std::chrono::milliseconds time, const std::fu
     return {.per_second = count / std::chrono::duration<double>(time).count(),
             .p50 = percentile(all, 0.5),
             .p99 = percentile(all, 0.99),
-            .processor = spent / count};
+            .processor = static_cast<double>(spent.count()) / count};
 }
 
 Load ask_at_a_rate(int callers, double per_second, std::chrono::milliseconds time,

@@ -1,7 +1,6 @@
 #include "tests/bench/pool_peers.hpp"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -10,6 +9,7 @@
 #include <stdexcept>
 
 #include "libcore/json/parser.hpp"
+#include "tests/bench/machine.hpp"
 #include "tests/support/process.hpp"
 
 namespace bench {
@@ -21,16 +21,6 @@ namespace fs = std::filesystem;
 // Debian's; it is in no PATH.
 constexpr auto pgbench = "/usr/lib/postgresql/15/bin/pgbench";
 constexpr int processors = 2;
-
-/// Microseconds of all processes that were started here and have ended.
-double processor_time_of_ended() {
-    rusage used{};
-    getrusage(RUSAGE_CHILDREN, &used);
-    const auto sum = [](const timeval& time) {
-        return 1e6 * static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec);
-    };
-    return sum(used.ru_utime) + sum(used.ru_stime);
-}
 
 std::string output_of(const std::string& program, const std::vector<std::string>& arguments,
                       const support::Environment& environment, std::chrono::seconds time) {
@@ -60,19 +50,20 @@ Seen read_by_pgbench(const support::TestDatabase& database, const std::string& s
                      const Reading& reading) {
     const auto file = fs::temp_directory_path() / fmt::format("tidings-pgbench-{}.sql", database.port());
     std::ofstream(file) << script << '\n';
-    const double before = processor_time_of_ended();
+    const auto before = processor_time_of_ended();
     const auto output = output_of(pgbench,
                                   {"--no-vacuum", "--protocol=prepared", "--file=" + file.string(),
                                    fmt::format("--client={}", reading.connections),
                                    fmt::format("--jobs={}", std::min(processors, reading.connections)),
                                    fmt::format("--time={}", reading.time.count()), database.url()},
                                   {}, reading.time);
-    const double spent = processor_time_of_ended() - before;
+    const auto spent = processor_time_of_ended() - before;
     fs::remove(file);
     return {.per_second = number_behind(output, "\ntps = "),
             .p50 = number_behind(output, "latency average = "),
             .p99 = 0,
-            .processor = spent / number_behind(output, "transactions actually processed: ")};
+            .processor = static_cast<double>(spent.count()) /
+                         number_behind(output, "transactions actually processed: ")};
 }
 
 std::optional<std::string> node_folder() {

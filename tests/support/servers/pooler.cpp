@@ -4,9 +4,9 @@
 #include <fstream>
 #include <stdexcept>
 
-#include "libcore/postgres/connection.hpp"
 #include "libcore/postgres/url.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/servers/postgres_server.hpp"
 
 namespace support {
 
@@ -27,15 +27,6 @@ std::string configured(const std::string& folder, const std::string& server_url,
                                                                 : "");
     give_to_server_user(file);
     return file;
-}
-
-bool answers(const std::string& url) {
-    try {
-        postgres::Connection connection({.url = url});
-        return true;
-    } catch (const postgres::DatabaseError&) {
-        return false;
-    }
 }
 
 }  // namespace

@@ -48,6 +48,8 @@ bool has_ended(pid_t process) {
     return words.peek() == std::ifstream::traits_type::eof();
 }
 
+}  // namespace
+
 bool answers(const std::string& url) {
     try {
         postgres::Connection connection({.url = url});
@@ -56,8 +58,6 @@ bool answers(const std::string& url) {
         return false;
     }
 }
-
-}  // namespace
 
 PostgresServer::PostgresServer(fs::path program)
     : program_(program.empty() ? programs / "postgres" : std::move(program)),

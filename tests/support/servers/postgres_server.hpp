@@ -13,6 +13,9 @@
 
 namespace support {
 
+/// One can connect.
+bool answers(const std::string& url);
+
 /// Runs from the end of the constructor, reached through a Unix socket in its folder. It ends with this
 /// object, and its data with it.
 class PostgresServer {
