@@ -119,6 +119,11 @@ void Consumer::serve() {
         settle(connection, window, commands.settlements);
         connection.answer_by(Clock::now() + longest_answer);
         if (commands.stop) {
+            // A quorum queue holds acks back while many are on their way, and forgets those when the channel
+            // closes. It answers a cancel after all that came before.
+            if (consuming) {
+                connection.cancel();
+            }
             connection.close();
             report(false, {});
             return;

@@ -211,6 +211,20 @@ TEST_CASE_METHOD(Fixture, "stopping settles what was acked before") {
     CHECK(eventually([&] { return publisher.depth(5s).consumers == 0; }));
 }
 
+TEST_CASE_METHOD(Fixture,
+                 "stopping settles acks that went out in quick succession, which the broker holds back") {
+    publish(2000);
+    RunningConsumer consumer(settings(), RunningConsumer::Mode::keep, 2000);
+    REQUIRE(eventually([&] { return consumer.count() == 2000; }));
+    for (const auto& message : consumer.received()) {
+        consumer->ack(message.tag);
+        std::this_thread::sleep_for(20us);  // a frame for each few
+    }
+    consumer.stop();
+    REQUIRE(eventually([&] { return publisher.depth(5s).consumers == 0; }));
+    CHECK(ready(deliveries) == 0u);
+}
+
 TEST_CASE_METHOD(Fixture, "stopping does not wait for an absent broker") {
     gate.refuse();
     RunningConsumer consumer(through_gate());
