@@ -15,9 +15,11 @@ public:
 
     /// Sleeps 100, 150, then 225 ms (+ up to 10 %) and says yes, or says no at once.
     bool may_begin();
-    /// The same, for a transaction that met a deadlock or a conflict.
+    /// The same, for a transaction that met a deadlock or a conflict, or whose connection was lost before
+    /// COMMIT was sent.
     bool worthwhile(const DatabaseError& error) {
-        return error.may_rerun_transaction() && !error.connection_lost() && may_begin();
+        return (error.is_loss() || (error.may_rerun_transaction() && !error.connection_lost())) &&
+               may_begin();
     }
 
 private:

@@ -43,14 +43,17 @@ private:
     bool finished_ = false;
 };
 
-/// Leases a connection, runs `f(Transaction&)` and commits. On a deadlock or a serialization failure all of
-/// it runs again, so `f` must have no effect outside the transaction. Gives the value of `f`.
+/// Leases a connection, runs `f(Transaction&)` and commits. On a deadlock or a serialization failure, or
+/// when the connection is lost before COMMIT is sent, all of it runs again, so `f` must have no effect
+/// outside the transaction. Gives the value of `f`.
 template <class F>
 std::invoke_result_t<F&, Transaction&> transact(Pool& pool, F&& f,
                                                 std::source_location from = std::source_location::current()) {
     for (Rerun rerun(pool.deadline());;) {
+        bool lent = false;
         try {
             const Lease lease = pool.lease(from);
+            lent = true;
             Transaction transaction(*lease);
             if constexpr (std::is_void_v<std::invoke_result_t<F&, Transaction&>>) {
                 f(transaction);
@@ -60,8 +63,10 @@ std::invoke_result_t<F&, Transaction&> transact(Pool& pool, F&& f,
                 transaction.commit();
                 return value;
             }
+        } catch (const CommitInDoubt&) {
+            throw;
         } catch (const DatabaseError& error) {
-            if (!rerun.worthwhile(error)) throw;
+            if (!lent || !rerun.worthwhile(error)) throw;
         }
     }
 }

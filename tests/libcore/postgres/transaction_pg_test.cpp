@@ -16,6 +16,8 @@ namespace {
 
 constexpr Statement insert{"insert_t", "INSERT INTO t VALUES ($1)"};
 constexpr Statement count{"count_t", "SELECT count(*) FROM t"};
+constexpr Statement own_pid{"own_pid", "SELECT pg_backend_pid()"};
+constexpr Statement terminate{"terminate", "SELECT pg_terminate_backend($1, 5000)"};
 constexpr Statement add{"add", "UPDATE accounts SET balance = balance + 1 WHERE id = $1"};
 
 struct Fixture {
@@ -23,6 +25,11 @@ struct Fixture {
     postgres::Connection connection = database.connection();
 
     Fixture() { connection.execute("CREATE TABLE t (n int PRIMARY KEY)"); }
+
+    /// The session in which the transaction runs.
+    void end_session(Transaction& transaction) {
+        connection.run(terminate, transaction.run(own_pid).front().get<int>(0));
+    }
 
     int rows() { return database.connection().run(count).front().get<int>(0); }
 
@@ -202,6 +209,49 @@ TEST_CASE_METHOD(Fixture, "the loser of a deadlock runs again and both transacti
     CHECK(value == 1);
     CHECK(runs == 3);
     CHECK(connection.run({"balances", "SELECT sum(balance) FROM accounts"}).front().get<int>(0) == 4);
+}
+
+TEST_CASE_METHOD(Fixture, "a transaction whose connection ends before COMMIT runs again and counts once") {
+    postgres::Pool pool = database.pool(1);
+    int runs = 0;
+    postgres::transact(pool, [&](Transaction& transaction) {
+        transaction.run(insert, 1);
+        if (++runs == 1) end_session(transaction);
+        transaction.run(insert, 2);
+    });
+    CHECK(runs == 2);
+    CHECK(rows() == 2);
+}
+
+TEST_CASE_METHOD(Fixture, "a transaction whose connection ends each time is given up") {
+    postgres::Pool pool = database.pool(1);
+    int runs = 0;
+    try {
+        postgres::transact(pool, [&](Transaction& transaction) {
+            ++runs;
+            transaction.run(insert, 1);
+            end_session(transaction);
+            transaction.run(insert, 2);
+        });
+        FAIL("committed");
+    } catch (const DatabaseError& error) {
+        CHECK(error.is_loss());
+    }
+    CHECK(runs == 4);
+    CHECK(rows() == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "a transaction that ends with its connection at COMMIT is not run again") {
+    at_commit("pg_terminate_backend(pg_backend_pid()), pg_sleep(10)");
+    postgres::Pool pool = database.pool(1);
+    int runs = 0;
+    CHECK_THROWS_AS(postgres::transact(pool,
+                                       [&](Transaction& transaction) {
+                                           ++runs;
+                                           transaction.run(insert, 1);
+                                       }),
+                    postgres::CommitInDoubt);
+    CHECK(runs == 1);
 }
 
 TEST_CASE_METHOD(Fixture, "what cannot succeed is not run again") {
