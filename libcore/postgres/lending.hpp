@@ -223,6 +223,10 @@ private:
     Time resting_due(const Place& place) const;
     void look_again(Time at) { due_ = std::min(due_, at); }
     Duration part_of(Duration span);
+    /// A span of zero never ends.
+    static Time after(Time time, Duration span) {
+        return span == Duration::zero() ? Time::max() : time + span;
+    }
 
     static constexpr int no_limit = std::numeric_limits<int>::max();
 
