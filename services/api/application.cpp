@@ -101,7 +101,7 @@ Application::Application(postgres::Pool& pool, service::Replicas& replicas, Refe
 runtime::Reply Application::handle(const runtime::Request& request) {
     const auto started = std::chrono::steady_clock::now();
     metrics_.begin();
-    Visit visit{request, request_id_of(request), trace_id(request.header("traceparent")),
+    Visit visit{request, started, request_id_of(request), trace_id(request.header("traceparent")),
                 match(request.method, request.path)};
     auto answer = guarded(visit);
     auto reply = reply_of(std::move(answer), visit.request_id, visit.retry_after);
@@ -185,7 +185,8 @@ Answer Application::answer(Visit& visit) {
 
 Answer Application::run(const Visit& visit, const Match& found, const Snapshot& reference,
                         const Query& query) {
-    const auto on = [&](postgres::Pool& pool) {
+    const auto on = [&](const postgres::Pool& any) {
+        auto pool = any.until(visit.started + door_.request_timeout);
         return found.route->handler({visit.request, pool, reference, query, found.id, visit.actor, found.name,
                                      found.date, key_life_});
     };

@@ -14,12 +14,14 @@
 
 namespace api {
 
-/// Who may come in, and how often.
+/// Who may come in, how often, and for how long.
 struct Door {
     bool keys_required =
         true;  ///< false only in development on loopback: open as long as there never was a key
     RateLimits limits;
     TrustedProxies trusted_proxies;
+    /// What the database has not answered by then is stopped there.
+    std::chrono::milliseconds request_timeout = std::chrono::seconds(15);
 };
 
 /// Thread-safe.
@@ -35,6 +37,7 @@ private:
     using Headers = std::vector<std::pair<std::string, std::string>>;
     struct Visit {
         const runtime::Request& request;
+        std::chrono::steady_clock::time_point started;
         std::string request_id;
         std::string_view trace_id;  ///< empty: the client follows no trace
         Target target;

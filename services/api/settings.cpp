@@ -32,6 +32,7 @@ RateLimits read_limits(runtime::Environment& environment) {
 }  // namespace
 
 Settings read_settings(runtime::Environment& environment) {
+    using namespace std::chrono_literals;
     Settings settings;
     settings.app_env = environment.app_env();
     const bool development = settings.app_env == runtime::AppEnv::development;
@@ -49,6 +50,7 @@ Settings read_settings(runtime::Environment& environment) {
     settings.http.bind = environment.text("BIND", development ? "127.0.0.1" : "0.0.0.0");
     settings.http.port = static_cast<std::uint16_t>(environment.integer("PORT", 3000, 0, 65535));
     settings.http.threads = environment.integer("API_THREADS", 16, 1, 256);
+    settings.door.request_timeout = environment.duration("API_REQUEST_TIMEOUT", 15s, 100ms, 5min);
     // Room for the headers, so that a body that is too large is our 413 with a request id.
     settings.http.max_request_size = max_body_bytes + 16 * 1024;
     settings.http.drain_timeout = settings.grace / 2;
@@ -59,7 +61,6 @@ Settings read_settings(runtime::Environment& environment) {
     if (proxies) settings.door.trusted_proxies = *proxies;
     if (!proxies) environment.reject("TRUSTED_PROXIES", proxies.errors().front().text);
 
-    using namespace std::chrono_literals;
     settings.provider_key_life = service::read_key_life(environment);
     settings.ops = service::read_ops_settings(environment, 9100);
     return settings;

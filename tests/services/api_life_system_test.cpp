@@ -34,8 +34,10 @@ TEST_CASE("without its database it answers 503 and recovers by itself") {
 
 TEST_CASE("while all connections are in use it says when to come again, and goes on when they are not") {
     TestDatabase database;
-    Api api(database.url(),
-            {{"DB_POOL_MAX", "4"}, {"DB_ACQUIRE_TIMEOUT", "1200ms"}, {"DB_STATEMENT_TIMEOUT", "60s"}});
+    Api api(database.url(), {{"DB_POOL_MAX", "4"},
+                             {"DB_ACQUIRE_TIMEOUT", "1200ms"},
+                             {"DB_STATEMENT_TIMEOUT", "60s"},
+                             {"API_REQUEST_TIMEOUT", "60s"}});
     const auto location = api.add_user();
     const auto in_use = [&] {
         return support::http_get(api.service().ops_port(), "/metrics")
@@ -68,6 +70,37 @@ TEST_CASE("while all connections are in use it says when to come again, and goes
     for (auto& thread : stuck) thread.join();
     CHECK(served == 3);
     CHECK(api.call("GET", location).status == 200);
+}
+
+TEST_CASE("a request whose time is up ends, and leaves nothing behind at the database") {
+    TestDatabase database;
+    Api api(database.url(),
+            {{"DB_POOL_MAX", "3"}, {"DB_STATEMENT_TIMEOUT", "60s"}, {"API_REQUEST_TIMEOUT", "500ms"}});
+    const auto location = api.add_user();
+    constexpr postgres::Statement at_work{"at_work", R"(
+        SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name LIKE 'api-svc%' AND wait_event_type = 'Lock')"};
+    auto connection = database.connection();
+    auto other = database.connection();
+    {
+        postgres::Transaction lock(connection);
+        lock.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE");
+        // More often than there are connections: each is given back.
+        for (const auto* method : {"GET", "PATCH", "GET", "PATCH"}) {
+            const auto started = std::chrono::steady_clock::now();
+            const auto late = api.call(method, location, method[0] == 'G' ? "" : R"({"firstName":"Grace"})");
+            const auto took = std::chrono::steady_clock::now() - started;
+            CAPTURE(method, late.body, took / std::chrono::milliseconds(1));
+            CHECK(late.status == 503);
+            CHECK(late.header("retry-after") == "1");
+            CHECK(took >= std::chrono::milliseconds(500));
+            CHECK(took < std::chrono::seconds(5));
+        }
+        CHECK(support::eventually([&] { return other.run(at_work).front().get<int>(0) == 0; }));
+    }
+    const auto found = api.call("GET", location);
+    CHECK(found.status == 200);
+    CHECK(text_at(found, "firstName") == "Ada");
 }
 
 TEST_CASE("what it does can be read from its metrics and its log holds no personal data") {
