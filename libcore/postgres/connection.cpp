@@ -36,29 +36,6 @@ std::string problem_of(const pg_result* result) {
 
 }  // namespace
 
-Connection::Connection(const ConnectionSettings& settings, Observe observe, const std::stop_token& stop)
-    : query_deadline_(settings.query_deadline), observe_(std::move(observe)) {
-    auto connected =
-        observed(observe_, {.kind = Observation::Kind::connect, .name = "connect"}, [&](Observation& seen) {
-            auto made = connect(settings, stop);
-            seen.backend_pid = backend_pid_ = PQbackendPID(made.connection.get());
-            return made;
-        });
-    opened_at_ = std::chrono::steady_clock::now();
-    connection_ = std::move(connected.connection);
-    read_only_ = is_read_only(connection_.get());
-    if (!connected.pooled && was_told()) return;
-    told_by_query_ = as_query(session_settings(settings));
-    told_by_script_ = as_script(session_settings(settings));
-}
-
-Connection::~Connection() = default;
-
-bool Connection::was_told() {
-    const Rows rows(query("told", std::string(question_whether_told())));
-    return rows.front().get<std::optional<std::string>>(0) == "yes";
-}
-
 void Connection::execute(const std::string& script, const char* name) {
     const bool tell = !told_by_query_.empty() && usable();
     observed(observe_, {.kind = Observation::Kind::statement, .name = name},
@@ -87,12 +64,6 @@ bool Connection::answers_within(std::chrono::milliseconds limit) {
         close();
         return false;
     }
-}
-
-void Connection::close() noexcept {
-    connection_.reset();
-    prepared_.clear();
-    unanswered_ = false;
 }
 
 int Connection::server_version() const {

@@ -28,9 +28,17 @@ public:
     /// covered by the timeout.
     explicit Connection(const ConnectionSettings& settings, Observe observe = {},
                         const std::stop_token& stop = {});
+    /// To be opened.
+    struct Unopened {};
+    Connection(Unopened unopened, const ConnectionSettings& settings, Observe observe);
     ~Connection();
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
+
+    /// Goes on connecting until then; false if that was not enough, and it can be gone on with. Throws
+    /// DatabaseError when it was in vain.
+    bool open(Deadline until, const std::stop_token& stop = {});
+    bool is_opening() const { return opening_ != nullptr; }
 
     /// Runs the statement, prepared at its first use here; throws DatabaseError.
     template <class... Args>
@@ -58,7 +66,7 @@ public:
     void keep_unanswered() { keeps_unanswered_ = true; }
     bool is_unanswered() const { return unanswered_; }
     /// What it was asked last leaves no doubt when it is stopped half-way.
-    bool may_be_stopped() const { return !ends_transaction_; }
+    bool may_be_stopped() const { return !ends_transaction_ && !is_opening(); }
     /// The server says something until then, or is gone.
     bool hears_until(Deadline deadline) const;
     /// Asks the server to stop what it was asked last, and reads on until it is known to have nothing more to
@@ -80,12 +88,12 @@ public:
 private:
     friend class Transaction;
     friend class Pool;
+    struct Opening;
     enum class Begin { no, yes };
 
     Rows run_prepared(const Call& call, const Parameters& parameters, Begin begin);
     Rows run_once(const Statement& statement, const std::vector<const char*>& values, Begin begin);
     Rows fly(const Statement& statement, const std::vector<const char*>& values, Begin begin);
-    bool was_told();
     void begin();
     Result query(const char* name, const std::string& sql);
     Result query(const char* name, const std::string& sql, Deadline deadline);
@@ -109,6 +117,7 @@ private:
     std::string told_by_query_, told_by_script_;
     std::chrono::milliseconds query_deadline_;
     Observe observe_;
+    std::unique_ptr<Opening> opening_;
     int backend_pid_ = 0;
     std::chrono::steady_clock::time_point opened_at_;
     Deadline deadline_ = Deadline::max();

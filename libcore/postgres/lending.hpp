@@ -124,8 +124,8 @@ public:
     void failed(int place, Time now, Orders& orders, Failure why = Failure::unreachable);
     /// It was to be opened for him. If there are others, he waits for one of them.
     Answer turned_away(int place, const Ask& ask, Time now, Orders& orders);
-    /// Not the server's fault: its time was up.
-    void abandoned(int place, Time now, Orders& orders);
+    /// He for whom it is being opened does not wait any more. It is opened all the same, for whoever comes.
+    void left_opening(int place, Time now, Orders& orders);
 
     /// Of what was lent. If it is not usable, it has been closed.
     void give_back(int place, bool usable, Time now, Orders& orders);
@@ -164,7 +164,7 @@ public:
     bool lacks_server() const { return circuit_.lacks_server(); }
 
     struct Place {
-        enum class State { empty, opening, opening_ahead, lent, resting, checked, closing };
+        enum class State { empty, opening, opening_ahead, opening_left, lent, resting, checked, closing };
 
         State state = State::empty;
         Use use = Use::ordinary;
@@ -190,7 +190,7 @@ private:
     bool may_lend(Use use) const { return use == Use::reserved || ordinary_out_ < most() - reserve(); }
     int staying() const { return total_ - closing_; }
     bool is_paused(Time now) const { return now < paused_until_; }
-    int open() const { return staying() - int(opening_ahead_); }
+    int open() const { return staying() - int(opening_ahead_) - opening_left_; }
     std::optional<CloseReason> over(const Place& place, Time now) const;
 
     Answer ask_again(const Ask& ask, Time now, Orders& orders);
@@ -209,6 +209,7 @@ private:
     void retire_oldest(CloseReason reason, Orders& orders);
     void retire_all(CloseReason reason, Orders& orders);
     void vacate(int place);
+    void no_more_unasked(Place::State opening);
     void count_out(Use use, int change);
 
     void lower_limit(Time now);
@@ -246,6 +247,7 @@ private:
     int total_ = 0;  ///< places that are not empty
     int closing_ = 0;
     bool opening_ahead_ = false;
+    int opening_left_ = 0;  ///< by those for whom they were to be
     bool checking_ = false;
     int out_ = 0;           ///< lent, or being opened for somebody
     int ordinary_out_ = 0;  ///< of these, by whom the reserve is not for

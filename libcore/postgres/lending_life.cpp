@@ -22,18 +22,17 @@ Lending::Lending(const PoolSettings& settings, unsigned seed)
 }
 
 void Lending::opened(int place, Time now, Orders& orders) {
-    const bool ahead = at(place).state == Place::State::opening_ahead;
-    assert(ahead || at(place).state == Place::State::opening);
+    const auto state = at(place).state;
     guard_.succeeded();
     circuit_.connected();
     at(place).heard = at(place).since = now;
     at(place).expires = after(now, settings_.lifetime - part_of(settings_.lifetime / 10));
-    if (ahead) {
-        opening_ahead_ = false;
-        put_down(place, now, orders);
-    } else {
+    if (state == Place::State::opening) {
         at(place).state = Place::State::lent;
         ++at(place).uses;
+    } else {
+        no_more_unasked(state);
+        put_down(place, now, orders);
     }
     serve(now, orders);
     look_again(now);
@@ -58,9 +57,13 @@ void Lending::failed(int place, Time now, Orders& orders, Failure why) {
     serve(now, orders);
 }
 
-void Lending::abandoned(int place, Time now, Orders& orders) {
-    guard_.abandoned();
-    vacate(place);
+void Lending::left_opening(int place, Time now, Orders& orders) {
+    assert(at(place).state == Place::State::opening);
+    count_out(at(place).use, -1);
+    circuit_.probe_ended(std::exchange(at(place).probe, Circuit::none));
+    at(place).state = Place::State::opening_left;
+    ++opening_left_;
+    look_again({});
     serve(now, orders);
 }
 
@@ -228,10 +231,15 @@ void Lending::retire_all(CloseReason reason, Orders& orders) {
 void Lending::vacate(int place) {
     const auto state = std::exchange(at(place).state, Place::State::empty);
     if (state == Place::State::lent || state == Place::State::opening) count_out(at(place).use, -1);
-    if (state == Place::State::opening_ahead) opening_ahead_ = false;
+    no_more_unasked(state);
     circuit_.probe_ended(std::exchange(at(place).probe, Circuit::none));
     --total_;
     look_again({});
+}
+
+void Lending::no_more_unasked(Place::State opening) {
+    if (opening == Place::State::opening_ahead) opening_ahead_ = false;
+    if (opening == Place::State::opening_left) --opening_left_;
 }
 
 void Lending::count_out(Use use, int change) {

@@ -56,6 +56,7 @@ std::string_view to_string(Lending::Place::State state) {
             return "none";
         case Lending::Place::State::opening:
         case Lending::Place::State::opening_ahead:
+        case Lending::Place::State::opening_left:
             return "opening";
         case Lending::Place::State::lent:
             return "active";

@@ -3,13 +3,10 @@
 
 #include <chrono>
 #include <memory>
-#include <stop_token>
 
 struct pg_conn;
 
 namespace postgres {
-
-struct ConnectionSettings;
 
 struct CloseConnection {
     void operator()(pg_conn* connection) const noexcept;
@@ -23,16 +20,6 @@ Deadline deadline_after(std::chrono::milliseconds limit);
 
 /// Waits for `events` of poll(2); false when the deadline came first.
 bool wait_for(int socket, short events, Deadline deadline);
-
-struct Connected {
-    LibpqConnection connection;
-    /// The session has not been told anything: a pooler gives each transaction another one.
-    bool pooled;
-};
-
-/// Connects within `connect_timeout` and prepares the session; throws DatabaseError. Asked to stop, it gives
-/// up within a tenth of a second.
-Connected connect(const ConnectionSettings& settings, const std::stop_token& stop = {});
 
 /// The server says that it takes no writes.
 bool is_read_only(const pg_conn* connection);

@@ -179,43 +179,41 @@ bool PoolImpl::is_sound(Connection& connection, Clock::duration rested, Deadline
 }
 
 std::unique_ptr<Connection> PoolImpl::open(int place, Deadline deadline) {
-    auto settings = settings_.connection;
-    if (deadline != Deadline::max()) {
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
-        if (settings.connect_timeout == 0ms || left < settings.connect_timeout)
-            settings.connect_timeout = std::max(left, 1ms);
-    }
+    std::unique_ptr<Connection> connection;
     try {
-        auto connection = connect(settings, {});
-        happened([&](Clock::time_point now, Orders& orders) {
-            know(place, *connection);
-            loans_.opened(place, now);
-            lending_.opened(place, now, orders);
-        });
-        return connection;
+        connection = unopened();
+        if (connection->open(deadline)) {
+            happened([&](Clock::time_point now, Orders& orders) {
+                know(place, *connection);
+                loans_.opened(place, now);
+                lending_.opened(place, now, orders);
+            });
+            return connection;
+        }
     } catch (const DatabaseError& error) {
         if (error.is_full()) {
             const std::scoped_lock lock(mutex_);
             failure_.emplace(own_copy(error));
             return nullptr;
         }
-        if (error.timed_out() && Clock::now() >= deadline)
-            happened([&](auto now, Orders& orders) {
-                loans_.end(place);
-                lending_.abandoned(place, now, orders);
-            });
-        else
-            could_not_open(place, error);
+        could_not_open(place, error);
         throw;
     } catch (...) {
         could_not_open(place, std::nullopt);
         throw;
     }
+    // Closed half-way it would be one more at the server than there are here, until that notices.
+    happened([&](Clock::time_point now, Orders& orders) {
+        loans_.end(place);
+        lending_.left_opening(place, now, orders);
+    });
+    recovery_->add(place, std::move(connection));
+    throw DatabaseError(DatabaseError::Cause::deadline,
+                        "acquire: connecting took longer than the caller has");
 }
 
-std::unique_ptr<Connection> PoolImpl::connect(const ConnectionSettings& settings,
-                                              const std::stop_token& stop) const {
-    auto connection = std::make_unique<Connection>(settings, observe_, stop);
+std::unique_ptr<Connection> PoolImpl::unopened() const {
+    auto connection = std::make_unique<Connection>(Connection::Unopened{}, settings_.connection, observe_);
     connection->keep_unanswered();
     return connection;
 }

@@ -72,8 +72,9 @@ private:
     bool is_sound(Connection& connection, Clock::duration rested, Deadline deadline) const;
     /// Null if the server has no room for it.
     std::unique_ptr<Connection> open(int place, Deadline deadline);
-    std::unique_ptr<Connection> connect(const ConnectionSettings& settings,
-                                        const std::stop_token& stop) const;
+    std::unique_ptr<Connection> unopened() const;
+    /// For nobody yet.
+    void opened(int place, std::unique_ptr<Connection> connection);
     void could_not_open(int place, std::optional<DatabaseError> error);
 
     void recovered(int place, std::unique_ptr<Connection> connection, bool sound);

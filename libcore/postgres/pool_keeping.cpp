@@ -25,8 +25,13 @@ PoolImpl::PoolImpl(PoolSettings settings, Observe observe)
       loans_(settings_.leak_after),
       connections_(static_cast<std::size_t>(settings_.max)),
       opened_(connections_.size()),
-      recovery_(std::in_place, [this](int place, auto connection,
-                                      bool sound) { recovered(place, std::move(connection), sound); }),
+      recovery_(
+          std::in_place,
+          Recovery::Done{
+              .recovered = [this](int place, auto connection,
+                                  bool sound) { recovered(place, std::move(connection), sound); },
+              .opened = [this](int place, auto connection) { opened(place, std::move(connection)); },
+              .not_opened = [this](int place, auto error) { could_not_open(place, std::move(error)); }}),
       opener_([this](const std::stop_token& stop) { open_ahead(stop); }),
       housekeeper_([this](const std::stop_token& stop) { keep_house(stop); }) {}
 
@@ -89,12 +94,9 @@ void PoolImpl::open_ahead(const std::stop_token& stop) {
         opened_[static_cast<std::size_t>(place)] = {};
         lock.unlock();
         try {
-            auto connection = connect(settings_.connection, stop);
-            happened([&](Clock::time_point now, Orders& orders) {
-                know(place, *connection);
-                at(place) = std::move(connection);
-                lending_.opened(place, now, orders);
-            });
+            auto connection = unopened();
+            connection->open(Deadline::max(), stop);
+            opened(place, std::move(connection));
         } catch (const DatabaseError& error) {
             could_not_open(place, error);
         } catch (...) {
@@ -102,6 +104,14 @@ void PoolImpl::open_ahead(const std::stop_token& stop) {
         }
         lock.lock();
     }
+}
+
+void PoolImpl::opened(int place, std::unique_ptr<Connection> connection) {
+    happened([&](Clock::time_point now, Orders& orders) {
+        know(place, *connection);
+        at(place) = std::move(connection);
+        lending_.opened(place, now, orders);
+    });
 }
 
 void PoolImpl::look_after(int place, PoolLock& lock) {

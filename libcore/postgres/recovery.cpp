@@ -13,7 +13,7 @@ using Clock = std::chrono::steady_clock;
 // Since it was left: behind one that does not come back, others are not given all of their time one after the
 // other, but enough for a server that is there.
 constexpr std::chrono::milliseconds patience = 2s, least_turn = 200ms;
-// While a COMMIT is waited for, others may come that need less.
+// While a COMMIT or a new connection is waited for, others may come that need less.
 constexpr std::chrono::milliseconds glance = 20ms;
 
 }  // namespace
@@ -24,7 +24,7 @@ void Recovery::add(int place, std::unique_ptr<Connection> connection) {
     changed_.notify_one();
 }
 
-/// What has to end by itself waits for what can be stopped.
+/// What has to end, or to come, by itself waits for what can be stopped.
 Recovery::Left Recovery::take_next() {
     auto next = std::ranges::find_if(left_, [](const Left& it) { return it.connection->may_be_stopped(); });
     if (next == left_.end()) next = left_.begin();
@@ -40,18 +40,35 @@ void Recovery::work(const std::stop_token& stop) {
         if (left_.empty()) return;
         Left left = take_next();
         lock.unlock();
-        const auto now = Clock::now();
-        if (!left.connection->may_be_stopped() && now < left.until &&
-            !left.connection->hears_until(std::min(now + glance, left.until))) {
-            lock.lock();
-            left_.push_back(std::move(left));
-            continue;
-        }
-        const auto time = std::chrono::ceil<std::chrono::milliseconds>(left.until - now);
-        const bool sound = left.connection->recover(std::max(time, least_turn));
-        done_(left.place, std::move(left.connection), sound);
+        const bool done = left.connection->is_opening() ? open(left, stop) : recover(left);
         lock.lock();
+        if (!done) left_.push_back(std::move(left));
     }
+}
+
+bool Recovery::open(Left& left, const std::stop_token& stop) const {
+    try {
+        if (!left.connection->open(Clock::now() + glance, stop)) return false;
+    } catch (const DatabaseError& error) {
+        done_.not_opened(left.place, error);
+        return true;
+    } catch (...) {
+        done_.not_opened(left.place, std::nullopt);
+        return true;
+    }
+    done_.opened(left.place, std::move(left.connection));
+    return true;
+}
+
+bool Recovery::recover(Left& left) const {
+    const auto now = Clock::now();
+    if (!left.connection->may_be_stopped() && now < left.until &&
+        !left.connection->hears_until(std::min(now + glance, left.until)))
+        return false;
+    const auto time = std::chrono::ceil<std::chrono::milliseconds>(left.until - now);
+    const bool sound = left.connection->recover(std::max(time, least_turn));
+    done_.recovered(left.place, std::move(left.connection), sound);
+    return true;
 }
 
 }  // namespace postgres

@@ -1,5 +1,5 @@
-// Makes connections whose last question nobody waits for any more fit for the next user, or ends them; on a
-// thread of its own.
+// Makes connections whose last question nobody waits for any more fit for the next user, or ends them, and
+// goes on with opening those that nobody waits for any more; on a thread of its own.
 #pragma once
 
 #include <chrono>
@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "libcore/postgres/connection.hpp"
@@ -16,10 +17,15 @@ namespace postgres {
 
 class Recovery {
 public:
-    /// Called on its thread. What is not sound is closed.
-    using Done = std::function<void(int place, std::unique_ptr<Connection> connection, bool sound)>;
+    /// Called on its thread.
+    struct Done {
+        /// What is not sound is closed.
+        std::function<void(int place, std::unique_ptr<Connection> connection, bool sound)> recovered;
+        std::function<void(int place, std::unique_ptr<Connection> connection)> opened;
+        std::function<void(int place, std::optional<DatabaseError> error)> not_opened;
+    };
 
-    /// Before it ends, what it has is recovered or ended.
+    /// Before it ends, what it has is recovered, opened or ended.
     explicit Recovery(Done done)
         : done_(std::move(done)), thread_([this](const std::stop_token& stop) { work(stop); }) {}
     Recovery(const Recovery&) = delete;
@@ -36,6 +42,9 @@ private:
 
     void work(const std::stop_token& stop);
     Left take_next();
+    /// False if it takes longer.
+    bool open(Left& left, const std::stop_token& stop) const;
+    bool recover(Left& left) const;
 
     const Done done_;
     std::mutex mutex_;

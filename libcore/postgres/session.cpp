@@ -69,7 +69,7 @@ std::string as_script(const SessionSettings& settings) {
     return script;
 }
 
-std::string_view question_whether_told() {
+const char* question_whether_told() {
     return "SELECT current_setting('tidings.told', true)";
 }
 

@@ -58,7 +58,17 @@ struct Person {
 };
 
 struct Connection {
-    enum class State { none, opening, opening_ahead, lent, resting, checked, recovering, closing };
+    enum class State {
+        none,
+        opening,
+        opening_ahead,
+        opening_left,
+        lent,
+        resting,
+        checked,
+        recovering,
+        closing
+    };
 
     State state = State::none;
     bool dead = false;  ///< the server has ended it
@@ -184,13 +194,12 @@ private:
         return true;
     }
 
-    /// 0 unreachable, 1 its own time was up, 2 the server is full, 3 the login is refused, else open.
+    /// 0 unreachable, 1 the time of him for whom it is was up, 2 the server is full, 3 the login is refused,
+    /// else open.
     bool finish_opening(int how) {
-        const int place = any_place([](const Connection& it) {
-            return it.state == State::opening || it.state == State::opening_ahead;
-        });
+        const int place = any_place([](const Connection& it) { return is_opening(it); });
         if (place < 0) return false;
-        const bool ahead = at(place).state == State::opening_ahead;
+        const bool ahead = at(place).state != State::opening;
         const auto person = std::ranges::find_if(
             people_, [&](const Person& it) { return it.stage == Stage::opening && it.place == place; });
         must(ahead == (person == people_.end()), "somebody opens what is opened for nobody");
@@ -203,12 +212,13 @@ private:
             event([&](Orders& orders) { lending_.opened(place, now_, orders); });
             return true;
         }
-        at(place).state = State::none;
+        const bool left = how == 1 && !ahead;
+        at(place).state = left ? State::opening_left : State::none;
         if (!ahead) {
             person->stage = Stage::away;
             back(*person);
         }
-        failing_ = failing_ || how != 1 || ahead;
+        failing_ = failing_ || !left;
         if (how == 2 && !ahead) {
             Orders orders;
             const auto answer = lending_.turned_away(place, person->ask, now_, orders);
@@ -218,7 +228,7 @@ private:
             return true;
         }
         event([&](Orders& orders) {
-            if (how == 1 && !ahead) return lending_.abandoned(place, now_, orders);
+            if (left) return lending_.left_opening(place, now_, orders);
             lending_.failed(place, now_, orders,
                             how == 2   ? Lending::Failure::too_many
                             : how == 3 ? Lending::Failure::refused
@@ -464,7 +474,7 @@ private:
         must(at(place).state == State::none, "a place is used twice");
         must(total() < max_, "one more than the maximum");
         must(total() < limit(), "one more than the server has room for");
-        must(count(State::opening) + count(State::opening_ahead) < settings_.connects_at_once,
+        must(std::ranges::count_if(connections_, is_opening) < settings_.connects_at_once,
              "a storm: so many at once");
         must(state == State::opening || staying() < min_ || circuit() == Circuit::open,
              "more are opened ahead than the minimum");
@@ -513,13 +523,14 @@ private:
     void look() {
         ask_again();
         if (circuit() != Circuit::probing) probe_ = nullptr;
-        std::array<int, 8> counts{};
+        std::array<int, 9> counts{};
         for (const Connection& it : connections_) {
             ++counts[static_cast<std::size_t>(it.state)];
             must(it.state != State::resting || !is_over(it, 0ms), "what is over rests");
         }
         const auto number = [&](State state) { return counts[static_cast<std::size_t>(state)]; };
-        const int opening = number(State::opening) + number(State::opening_ahead);
+        const int opening =
+            number(State::opening) + number(State::opening_ahead) + number(State::opening_left);
         const int total = static_cast<int>(connections_.size()) - number(State::none);
         const int staying = total - number(State::closing) - number(State::recovering);
         const auto state = lending_.state();
@@ -606,6 +617,11 @@ private:
             if (fits(connections_[place])) return static_cast<int>(place);
         }
         return -1;
+    }
+
+    static bool is_opening(const Connection& it) {
+        return it.state == State::opening || it.state == State::opening_ahead ||
+               it.state == State::opening_left;
     }
 
     int count(State state) const {

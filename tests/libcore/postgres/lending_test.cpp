@@ -97,6 +97,30 @@ bool opens(const Answer& answer) {
 
 }  // namespace
 
+TEST_CASE("a connection whose borrower does not wait for it keeps its place and is for whoever comes") {
+    Desk desk({.max = 1, .min = 0});
+    const auto place = std::get<Lending::Grant>(desk.ask(1)).place;
+    desk.lending.left_opening(place, desk.now, desk.orders = {});
+    CHECK(desk.lending.state().active == 0);
+    CHECK(desk.lending.state().total == 1);
+    CHECK(waits(desk.ask(2)));
+    SECTION("it comes") {
+        desk.lending.opened(place, desk.now, desk.orders = {});
+        CHECK(desk.granted() == "2 gets ");
+        desk.give_back(place);
+        CHECK(desk.lending.state().idle == 1);
+    }
+    SECTION("it does not come") {
+        desk.lending.failed(place, desk.now, desk.orders = {});
+        CHECK(desk.refused() == "2 ");
+        CHECK(desk.lending.state().total == 0);
+    }
+    SECTION("another comes first, where there is room") {
+        desk.lending.resize(2, 0, desk.now, desk.orders = {});
+        CHECK(desk.granted() == "2 opens ");
+    }
+}
+
 TEST_CASE("what was used last is lent first") {
     Desk desk({.max = 3});
     const int first = desk.lend(1), second = desk.lend(2), third = desk.lend(3);

@@ -335,6 +335,33 @@ TEST_CASE_METHOD(Fixture,
     CHECK(until_it_works(pool) < at_once);
 }
 
+TEST_CASE_METHOD(
+    Fixture, "whoever is in too much of a hurry to be connected leaves it to others, and no more are made",
+    "[threads]") {
+    constexpr int max = 2;
+    support::TcpGate gate("127.0.0.1", database.port());
+    Pool pool(settings(max, gate));
+    gate.stall();
+    for (int caller = 0; caller < 6; ++caller) {
+        const auto took =
+            time_of([&] { CHECK_THROWS_AS(pool.until(Clock::now() + 50ms).run(echo, 1), DatabaseError); });
+        CHECK(took < 50ms + slack);
+    }
+    CHECK(gate.accepted() == max);
+    CHECK(pool.state().active == 0);
+
+    Pool patient = pool.until(Clock::now() + 10s);
+    int answer = 0;
+    std::jthread waiting([&] { answer = patient.run(echo, 7).front().get<int>(0); });
+    CHECK(support::eventually([&] { return pool.state().waiting == 1; }));
+    gate.forward();
+    waiting.join();
+    CHECK(answer == 7);
+    CHECK(support::eventually([&] { return pool.state().idle == max; }));
+    CHECK(gate.accepted() == max);
+    CHECK(pool.state().circuit == postgres::Circuit::State::closed);
+}
+
 TEST_CASE_METHOD(Fixture, "a way that stalls, resets and comes back never mixes up answers, and nobody hangs",
                  "[threads]") {
     support::TcpGate gate("127.0.0.1", database.port());

@@ -79,7 +79,8 @@ TEST_CASE_METHOD(Fixture, "a caller's own deadline ends his connecting, and is n
     const auto started = Clock::now();
     CHECK_THROWS_AS(pool.until(started + 100ms).lease(), postgres::DatabaseError);
     CHECK(Clock::now() - started < 5s);  // alone, connecting takes ten
-    CHECK(pool.state().total == 0);
+    CHECK(pool.state().active == 0);
+    CHECK(pool.state().circuit == postgres::Circuit::State::closed);
     gate.forward();
     CHECK_NOTHROW(pool.until(Clock::now() + 10s).lease());
 }

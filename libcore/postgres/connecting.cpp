@@ -1,0 +1,179 @@
+#include "libcore/postgres/connecting.hpp"
+
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <new>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "libcore/postgres/error.hpp"
+#include "libcore/postgres/rows.hpp"
+#include "libcore/postgres/session.hpp"
+
+namespace postgres {
+
+namespace {
+
+UrlOptions connection_options(const ConnectionSettings& settings) {
+    if (const auto problem = problem_of_url(settings.url))
+        throw DatabaseError(DatabaseError::Cause::connection, "connect: the database URL " + *problem);
+    UrlOptions options = options_of_url(settings.url);
+    options["application_name"] = settings.application_name;
+    options["client_encoding"] = "UTF8";
+    options["options"] += as_options(session_settings(settings));
+    options.try_emplace("gssencmode", "disable");
+    if (!settings.sslmode.empty()) options.try_emplace("sslmode", settings.sslmode);
+    if (!settings.sslrootcert.empty()) options.try_emplace("sslrootcert", settings.sslrootcert);
+    if (!settings.target_session_attrs.empty())
+        options.try_emplace("target_session_attrs", settings.target_session_attrs);
+    // A peer that vanished without a word is noticed within a minute on an idle connection, and on a busy one
+    // when our own deadline comes.
+    options.try_emplace("keepalives_idle", "30");
+    options.try_emplace("keepalives_interval", "10");
+    options.try_emplace("keepalives_count", "3");
+    options.try_emplace("tcp_user_timeout", std::to_string(settings.query_deadline.count()));
+    return options;
+}
+
+/// Why a connection could not be made. libpq has the SQLSTATE only in its text, and there only when asked to
+/// be verbose: `… failed: FATAL:  28P01: password …`, and below it details that nobody needs.
+[[noreturn]] void refuse(const pg_conn* connection) {
+    std::string text = PQerrorMessage(connection);
+    text.erase(std::min(text.find('\n'), text.size()));
+    std::string sqlstate;
+    constexpr std::size_t code_length = 5;
+    if (const auto severity = text.find(":  "); severity != std::string::npos) {
+        const auto code = severity + 3;
+        const auto end = code + code_length;
+        if (text.compare(std::min(end, text.size()), 2, ": ") == 0) {
+            sqlstate = text.substr(code, code_length);
+            text = text.substr(0, severity + 2) + text.substr(end + 2) + " (" + sqlstate + ")";
+        }
+    }
+    throw DatabaseError(DatabaseError::Cause::connection, "connect: " + text, sqlstate);
+}
+
+/// The options once for each server of a list. libpq would wait with the first one that says nothing until
+/// the time is up, and never come to the next. Where it has to compare them, they stay together.
+std::vector<UrlOptions> one_by_one(const UrlOptions& options) {
+    const auto wanted = options.find("target_session_attrs");
+    if (wanted != options.end() && wanted->second == "prefer-standby") return {options};
+    return servers_of(options);
+}
+
+/// Looks now and then whether it should stop.
+bool wait_unless_stopped(int socket, short events, Deadline deadline, const std::stop_token& stop) {
+    if (!stop.stop_possible()) return wait_for(socket, events, deadline);
+    constexpr std::chrono::milliseconds look_every(100);
+    while (!stop.stop_requested()) {
+        const auto now = std::chrono::steady_clock::now();
+        if (wait_for(socket, events, std::min(deadline, now + look_every))) return true;
+        if (now >= deadline) return false;
+    }
+    return false;
+}
+
+}  // namespace
+
+Connecting::Connecting(const ConnectionSettings& settings)
+    : servers_(one_by_one(connection_options(settings))),
+      may_be_pooled_(!options_of_url(settings.url).contains("options")),
+      query_deadline_(settings.query_deadline),
+      deadline_(deadline_after(settings.connect_timeout)) {
+    turn_to(0);
+}
+
+/// Each has its share of the time that is left.
+void Connecting::turn_to(std::size_t server) {
+    server_ = server;
+    without_options_ = false;
+    const auto now = std::chrono::steady_clock::now();
+    const auto left = static_cast<std::ptrdiff_t>(servers_.size() - server);
+    turn_ends_ = deadline_ == Deadline::max() ? deadline_ : now + (deadline_ - now) / left;
+}
+
+std::optional<Connected> Connecting::go_on(Deadline until, const std::stop_token& stop) {
+    for (;;) {
+        try {
+            if (!connect(until, stop)) return std::nullopt;
+            if (!without_options_ && !ask_whether_told(until, stop)) return std::nullopt;
+            return Connected{std::move(connection_), !told_};
+        } catch (const DatabaseError& error) {
+            connection_.reset();
+            // What the URL itself has in its options would be lost behind a pooler without a word.
+            if (!without_options_ && may_be_pooled_ && refuses_options(error)) {
+                without_options_ = true;
+                continue;
+            }
+            // A password that one of them refuses is refused by all.
+            if (server_ + 1 == servers_.size() || error.is_refused_login() || stop.stop_requested()) throw;
+            turn_to(server_ + 1);
+        }
+    }
+}
+
+void Connecting::start(const UrlOptions& options) {
+    std::vector<const char*> names, values;
+    for (const auto& [name, value] : options) {
+        if (without_options_ && name == "options") continue;
+        names.push_back(name.c_str());
+        values.push_back(value.c_str());
+    }
+    names.push_back(nullptr);
+    values.push_back(nullptr);
+    connection_.reset(PQconnectStartParams(names.data(), values.data(), 0));
+    if (!connection_) throw std::bad_alloc();
+    PQsetErrorVerbosity(connection_.get(), PQERRORS_VERBOSE);
+    PQsetNoticeReceiver(
+        connection_.get(), [](void*, const pg_result*) {}, nullptr);
+    awaited_ = POLLOUT;
+    asked_ = told_ = false;
+}
+
+bool Connecting::connect(Deadline until, const std::stop_token& stop) {
+    if (!connection_) start(servers_[server_]);
+    pg_conn* const connection = connection_.get();
+    while (awaited_ != 0) {
+        if (PQstatus(connection) == CONNECTION_BAD) refuse(connection);
+        if (!heard(awaited_, until, stop)) return false;
+        const auto state = PQconnectPoll(connection);
+        if (state == PGRES_POLLING_FAILED) refuse(connection);
+        awaited_ = state == PGRES_POLLING_OK ? 0 : state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+    }
+    PQsetnonblocking(connection, 1);
+    return true;
+}
+
+/// A pooler that has let us in may still keep the first question waiting.
+bool Connecting::ask_whether_told(Deadline until, const std::stop_token& stop) {
+    pg_conn* const connection = connection_.get();
+    if (!asked_) {
+        if (PQsendQuery(connection, question_whether_told()) != 1) refuse(connection);
+        asked_ = true;
+        turn_ends_ = std::max(turn_ends_, deadline_after(query_deadline_));
+    }
+    for (;;) {
+        for (int unsent; (unsent = PQflush(connection)) != 0 || PQisBusy(connection) != 0;) {
+            if (unsent < 0) refuse(connection);
+            if (!heard(static_cast<short>(unsent > 0 ? POLLIN | POLLOUT : POLLIN), until, stop)) return false;
+            if (PQconsumeInput(connection) != 1) refuse(connection);
+        }
+        const Result answer(PQgetResult(connection));
+        if (!answer) return true;
+        if (PQresultStatus(answer.get()) != PGRES_TUPLES_OK) refuse(connection);
+        told_ = PQgetvalue(answer.get(), 0, 0) == std::string_view("yes");
+    }
+}
+
+/// False when it is `until`.
+bool Connecting::heard(short events, Deadline until, const std::stop_token& stop) const {
+    if (wait_unless_stopped(PQsocket(connection_.get()), events, std::min(until, turn_ends_), stop))
+        return true;
+    if (until < turn_ends_ && !stop.stop_requested()) return false;
+    throw DatabaseError(DatabaseError::Cause::deadline, "connect: no answer from the server in time");
+}
+
+}  // namespace postgres

@@ -1,0 +1,52 @@
+// An attempt to connect, which can be left when somebody's time is up, and gone on with by somebody else.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+#include "libcore/postgres/connection_settings.hpp"
+#include "libcore/postgres/libpq.hpp"
+#include "libcore/postgres/url.hpp"
+
+namespace postgres {
+
+struct Connected {
+    LibpqConnection connection;
+    /// The session has not been told anything: a pooler gives each transaction another one.
+    bool pooled;
+};
+
+class Connecting {
+public:
+    /// From now on it has `connect_timeout`, and for its first question `query_deadline`. Throws
+    /// DatabaseError when the URL is no good.
+    explicit Connecting(const ConnectionSettings& settings);
+
+    /// Goes on until then; nothing if that was not enough. Throws DatabaseError when no server lets us in, or
+    /// none in time. Asked to stop, it gives up within a tenth of a second.
+    std::optional<Connected> go_on(Deadline until, const std::stop_token& stop);
+
+private:
+    void turn_to(std::size_t server);
+    void start(const UrlOptions& options);
+    bool connect(Deadline until, const std::stop_token& stop);
+    bool ask_whether_told(Deadline until, const std::stop_token& stop);
+    bool heard(short events, Deadline until, const std::stop_token& stop) const;
+
+    const std::vector<UrlOptions> servers_;
+    const bool may_be_pooled_;
+    const std::chrono::milliseconds query_deadline_;
+    const Deadline deadline_;
+
+    std::size_t server_ = 0;
+    Deadline turn_ends_{};          ///< of this server
+    bool without_options_ = false;  ///< it is a pooler, which refused them
+    LibpqConnection connection_;
+    short awaited_ = 0;  ///< events of poll(2); none when it is connected
+    bool asked_ = false;
+    bool told_ = false;
+};
+
+}  // namespace postgres
