@@ -127,19 +127,22 @@ private:
     std::vector<std::jthread> threads_;
 };
 
-/// Counts how many connections others have at the server, all the time.
+/// Counts how many connections others have at the server, all the time; from when earlier ones have gone.
 class Census {
 public:
-    explicit Census(const support::TestDatabase& database)
-        : thread_([this, connection = std::make_shared<postgres::Connection>(database.settings())](
-                      const std::stop_token& stop) {
-              while (!stop.stop_requested())
-                  most_ = std::max(most_.load(), connection->run(others).front().get<int>(0));
-          }) {}
+    explicit Census(const support::TestDatabase& database) : connection_(database.settings()) {
+        REQUIRE(support::eventually([this] { return now() == 0; }, 30s));
+        thread_ = std::jthread([this](const std::stop_token& stop) {
+            while (!stop.stop_requested()) most_ = std::max(most_.load(), now());
+        });
+    }
 
     int most() const { return most_; }
 
 private:
+    int now() { return connection_.run(others).front().get<int>(0); }
+
+    postgres::Connection connection_;  // the thread's
     std::atomic<int> most_ = 0;
     std::jthread thread_;
 };
@@ -318,13 +321,15 @@ TEST_CASE_METHOD(Fixture,
                  "one connection too many",
                  "[threads]") {
     constexpr int max = 4;
-    Pool pool(settings(max));
     const Census census(database);
+    auto patience = settings(max);
+    patience.acquire_timeout = 20s;
+    Pool pool(patience);
     Crowd hurried(pool, 6, 8ms, 0.015);
     Crowd patient(pool, 3, 10s, 0.003);
     std::this_thread::sleep_for(1s);
     CHECK(support::eventually(
-        [&] { return hurried.failed() > 20 && hurried.right() > 20 && patient.right() > 20; }));
+        [&] { return hurried.failed() > 20 && hurried.right() > 20 && patient.right() > 20; }, 30s));
     hurried.leave();
     patient.leave();
 
