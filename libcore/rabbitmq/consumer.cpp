@@ -116,13 +116,11 @@ void Consumer::serve() {
     const auto patience = std::chrono::milliseconds(settings_.heartbeat) / 2;
     bool consuming = false;
     for (auto commands = wait(-1, 0ms);; commands = wait(connection.socket(), patience)) {
-        settle(connection, window, commands.settlements);
+        settle(connection, window, commands);
         connection.answer_by(Clock::now() + longest_answer);
         if (commands.stop) {
-            // A quorum queue holds acks back while many are on their way, and forgets those when the channel
-            // closes. It answers a cancel after all that came before.
             if (consuming) {
-                connection.cancel();
+                connection.cancel();  // so that no ack is forgotten, see `settle`
             }
             connection.close();
             report(false, {});
@@ -147,8 +145,10 @@ void Consumer::receive(Connection& connection, AckWindow& window, bool wanted) {
     }
 }
 
-void Consumer::settle(Connection& connection, AckWindow& window, const std::vector<Settlement>& settlements) {
-    for (const auto& [tag, accepted] : settlements) {
+/// A channel holds acks back while more than 32 are on their way to a quorum queue, and forgets them when it
+/// is closed. A cancel is answered after all that came before; what comes after one is kept, to be few acks.
+void Consumer::settle(Connection& connection, AckWindow& window, const Commands& commands) {
+    for (const auto& [tag, accepted] : commands.settlements) {
         const auto delivery = delivery_tag(tag);
         if (tag >> delivery_bits != generation_) {
             continue;  // the broker has put it back already
@@ -158,6 +158,9 @@ void Consumer::settle(Connection& connection, AckWindow& window, const std::vect
         } else if (window.forget(delivery)) {
             connection.reject(delivery);
         }
+    }
+    if (commands.stop_consuming && !commands.stop) {
+        return;
     }
     for (const auto& ack : window.take()) {
         connection.ack(ack);

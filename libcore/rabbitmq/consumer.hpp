@@ -41,7 +41,7 @@ public:
     /// To the dead-letter queue.
     void reject(std::uint64_t tag);
 
-    /// No further messages; those in hand can still be settled.
+    /// No further messages; those in hand can still be settled, of which the broker hears at `stop`.
     void stop_consuming();
     /// Settles what was acked or rejected before this call, closes, and lets `run` return. What is still in
     /// hand goes back to the queue.
@@ -67,7 +67,7 @@ private:
     Commands wait(int socket, std::chrono::milliseconds timeout);
     void serve();
     void receive(Connection& connection, AckWindow& window, bool wanted);
-    void settle(Connection& connection, AckWindow& window, const std::vector<Settlement>& settlements);
+    void settle(Connection& connection, AckWindow& window, const Commands& commands);
     /// False when stopped meanwhile.
     bool pause(std::chrono::milliseconds pause);
     void report(bool connected, const std::string& reason);

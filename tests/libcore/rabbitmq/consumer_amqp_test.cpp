@@ -182,19 +182,14 @@ TEST_CASE_METHOD(Fixture, "a consumer notices a peer that has gone silent") {
     CHECK(eventually([&] { return consumer->connected(); }, 20s));
 }
 
-TEST_CASE_METHOD(Fixture, "after stop_consuming nothing new arrives and acks still flow") {
-    publish(2);
+TEST_CASE_METHOD(Fixture, "after stop_consuming nothing new arrives") {
     RunningConsumer consumer(settings());
-    REQUIRE(eventually([&] { return consumer.count() == 2; }));
+    REQUIRE(eventually([&] { return publisher.depth(5s).consumers == 1; }));
     consumer->stop_consuming();
-    for (const auto& message : consumer.received()) {
-        consumer->ack(message.tag);
-    }
-    // RabbitMQ counts a cancelled consumer until everything in its hands is settled.
     REQUIRE(eventually([&] { return publisher.depth(5s).consumers == 0; }));
     publish(3);
     consumer.stop();
-    CHECK(consumer.count() == 2);
+    CHECK(consumer.count() == 0);
     CHECK(eventually([&] { return ready(deliveries) == 3u; }));
 }
 
@@ -211,11 +206,15 @@ TEST_CASE_METHOD(Fixture, "stopping settles what was acked before") {
     CHECK(eventually([&] { return publisher.depth(5s).consumers == 0; }));
 }
 
-TEST_CASE_METHOD(Fixture,
-                 "stopping settles acks that went out in quick succession, which the broker holds back") {
+TEST_CASE_METHOD(Fixture, "stopping settles acks in quick succession, which the broker holds back") {
+    const bool stops_consuming_first = GENERATE(false, true);
+    CAPTURE(stops_consuming_first);
     publish(2000);
     RunningConsumer consumer(settings(), RunningConsumer::Mode::keep, 2000);
     REQUIRE(eventually([&] { return consumer.count() == 2000; }));
+    if (stops_consuming_first) {
+        consumer->stop_consuming();
+    }
     for (const auto& message : consumer.received()) {
         consumer->ack(message.tag);
         std::this_thread::sleep_for(20us);  // a frame for each few
