@@ -27,7 +27,7 @@ public:
     void started(Time now);
     void succeeded();
     void failed(Time now);
-    /// Given up by the one who wanted it: says nothing about the server.
+    /// There was no room for it at a server that is there.
     void abandoned();
 
     bool failing() const { return failures_ > 0; }

@@ -96,10 +96,14 @@ void Connecting::turn_to(std::size_t server) {
 }
 
 std::optional<Connected> Connecting::go_on(Deadline until, const std::stop_token& stop) {
-    for (;;) {
+    const auto now = std::chrono::steady_clock::now();
+    if (left_at_) extend(now - *left_at_);
+    for (left_at_.reset();;) {
         try {
-            if (!connect(until, stop)) return std::nullopt;
-            if (!without_options_ && !ask_whether_told(until, stop)) return std::nullopt;
+            if (!connect(until, stop) || (!without_options_ && !ask_whether_told(until, stop))) {
+                left_at_ = std::chrono::steady_clock::now();
+                return std::nullopt;
+            }
             return Connected{std::move(connection_), !told_};
         } catch (const DatabaseError& error) {
             connection_.reset();
@@ -109,10 +113,18 @@ std::optional<Connected> Connecting::go_on(Deadline until, const std::stop_token
                 continue;
             }
             // A password that one of them refuses is refused by all.
-            if (server_ + 1 == servers_.size() || error.is_refused_login() || stop.stop_requested()) throw;
+            if (server_ + 1 == servers_.size() || error.is_refused_login() || stop.stop_requested() ||
+                std::chrono::steady_clock::now() >= deadline_)
+                throw;
             turn_to(server_ + 1);
         }
     }
+}
+
+/// What nobody looked at is not the server's fault.
+void Connecting::extend(Deadline::duration pause) {
+    for (Deadline* const deadline : {&deadline_, &turn_ends_})
+        if (*deadline != Deadline::max()) *deadline += pause;
 }
 
 void Connecting::start(const UrlOptions& options) {

@@ -20,8 +20,8 @@ struct Connected {
 
 class Connecting {
 public:
-    /// From now on it has `connect_timeout`, and for its first question `query_deadline`. Throws
-    /// DatabaseError when the URL is no good.
+    /// From now on it has `connect_timeout`, and for its first question `query_deadline`, of which nothing
+    /// passes while it is left. Throws DatabaseError when the URL is no good.
     explicit Connecting(const ConnectionSettings& settings);
 
     /// Goes on until then; nothing if that was not enough. Throws DatabaseError when no server lets us in, or
@@ -30,6 +30,7 @@ public:
 
 private:
     void turn_to(std::size_t server);
+    void extend(Deadline::duration pause);
     void start(const UrlOptions& options);
     bool connect(Deadline until, const std::stop_token& stop);
     bool ask_whether_told(Deadline until, const std::stop_token& stop);
@@ -38,7 +39,8 @@ private:
     const std::vector<UrlOptions> servers_;
     const bool may_be_pooled_;
     const std::chrono::milliseconds query_deadline_;
-    const Deadline deadline_;
+    Deadline deadline_;
+    std::optional<Deadline> left_at_{};
 
     std::size_t server_ = 0;
     Deadline turn_ends_{};          ///< of this server

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "libcore/postgres/session.hpp"
 
 namespace postgres {
 

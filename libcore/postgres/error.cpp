@@ -77,6 +77,10 @@ bool DatabaseError::is_lock_timeout() const {
     return sqlstate_ == "55P03";
 }
 
+bool DatabaseError::sat_idle() const {
+    return sqlstate_ == "25P03";
+}
+
 bool DatabaseError::is_data_error() const {
     return sqlstate_.starts_with("22") || sqlstate_.starts_with("23");
 }

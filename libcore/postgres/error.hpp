@@ -46,6 +46,8 @@ public:
     bool is_full() const;
     /// A lock was not granted within `lock_timeout`, or at once under NOWAIT.
     bool is_lock_timeout() const;
+    /// The server has ended the session of a transaction that asked nothing for too long.
+    bool sat_idle() const;
     /// The values were refused (unparsable, out of range, against a constraint): they will be again.
     bool is_data_error() const;
     /// The transaction met another one, or lost a prepared statement: all of it may run again.

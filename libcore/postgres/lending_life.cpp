@@ -23,6 +23,8 @@ Lending::Lending(const PoolSettings& settings, unsigned seed)
 
 void Lending::opened(int place, Time now, Orders& orders) {
     const auto state = at(place).state;
+    assert(state == Place::State::opening || state == Place::State::opening_ahead ||
+           state == Place::State::opening_left);
     guard_.succeeded();
     circuit_.connected();
     at(place).heard = at(place).since = now;

@@ -1,6 +1,6 @@
 // A bounded set of connections that threads borrow one at a time, first come, first served.
-// Connections are made by the threads that borrow them; a thread of the pool's own opens some ahead and looks
-// after those that rest.
+// Connections are made by the threads that borrow them, as far as these have the time; threads of the pool's
+// own open some ahead and look after those that rest.
 #pragma once
 
 #include <chrono>

@@ -107,7 +107,7 @@ PoolImpl::Borrowed PoolImpl::borrow(Lending::Use use, Deadline deadline, const s
     Borrowed borrowed =
         acquire(ask, from, ask.since, [&](Orders& orders) { return lending_.ask(ask, ask.since, orders); });
     while (!borrowed.connection) {
-        borrowed.connection = open(borrowed.place, deadline);
+        borrowed.connection = open(borrowed.place, ask, deadline, from);
         if (borrowed.connection) break;
         borrowed = acquire(ask, from, Clock::now(), [&, place = borrowed.place](Orders& orders) {
             loans_.end(place);
@@ -178,7 +178,8 @@ bool PoolImpl::is_sound(Connection& connection, Clock::duration rested, Deadline
     return connection.answers_within(std::max(left, least_ping_patience));
 }
 
-std::unique_ptr<Connection> PoolImpl::open(int place, Deadline deadline) {
+std::unique_ptr<Connection> PoolImpl::open(int place, const Lending::Ask& ask, Deadline deadline,
+                                           const std::source_location& from) {
     std::unique_ptr<Connection> connection;
     try {
         connection = unopened();
@@ -208,8 +209,16 @@ std::unique_ptr<Connection> PoolImpl::open(int place, Deadline deadline) {
         lending_.left_opening(place, now, orders);
     });
     recovery_->add(place, std::move(connection));
-    throw DatabaseError(DatabaseError::Cause::deadline,
-                        "acquire: connecting took longer than the caller has");
+    const DatabaseError error(DatabaseError::Cause::deadline,
+                              "acquire: connecting took longer than the caller has");
+    if (observe_)
+        observe_({.kind = Observation::Kind::acquire,
+                  .name = "connecting",
+                  .duration = Clock::now() - ask.since,
+                  .outcome = outcome_of(error),
+                  .error = &error,
+                  .from = from});
+    throw DatabaseError(error);
 }
 
 std::unique_ptr<Connection> PoolImpl::unopened() const {

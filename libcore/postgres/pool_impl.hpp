@@ -71,7 +71,8 @@ private:
                  PoolLock& lock);
     bool is_sound(Connection& connection, Clock::duration rested, Deadline deadline) const;
     /// Null if the server has no room for it.
-    std::unique_ptr<Connection> open(int place, Deadline deadline);
+    std::unique_ptr<Connection> open(int place, const Lending::Ask& ask, Deadline deadline,
+                                     const std::source_location& from);
     std::unique_ptr<Connection> unopened() const;
     /// For nobody yet.
     void opened(int place, std::unique_ptr<Connection> connection);

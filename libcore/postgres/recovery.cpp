@@ -12,7 +12,7 @@ using Clock = std::chrono::steady_clock;
 
 // Since it was left: behind one that does not come back, others are not given all of their time one after the
 // other, but enough for a server that is there.
-constexpr std::chrono::milliseconds patience = 2s, least_turn = 200ms;
+constexpr std::chrono::milliseconds longest = 2s, least_turn = 200ms;
 // While a COMMIT or a new connection is waited for, others may come that need less.
 constexpr std::chrono::milliseconds glance = 20ms;
 
@@ -20,17 +20,8 @@ constexpr std::chrono::milliseconds glance = 20ms;
 
 void Recovery::add(int place, std::unique_ptr<Connection> connection) {
     const std::scoped_lock lock(mutex_);
-    left_.push_back({place, std::move(connection), Clock::now() + patience});
+    left_.push_back({place, std::move(connection), Clock::now() + longest});
     changed_.notify_one();
-}
-
-/// What has to end, or to come, by itself waits for what can be stopped.
-Recovery::Left Recovery::take_next() {
-    auto next = std::ranges::find_if(left_, [](const Left& it) { return it.connection->may_be_stopped(); });
-    if (next == left_.end()) next = left_.begin();
-    Left taken = std::move(*next);
-    left_.erase(next);
-    return taken;
 }
 
 void Recovery::work(const std::stop_token& stop) {
@@ -38,17 +29,23 @@ void Recovery::work(const std::stop_token& stop) {
     for (;;) {
         changed_.wait(lock, stop, [&] { return !left_.empty(); });
         if (left_.empty()) return;
-        Left left = take_next();
+        Left left = std::move(left_.front());
+        left_.pop_front();
+        // What has to end, or to come, by itself waits beside what can be stopped.
+        const bool hurry =
+            std::ranges::any_of(left_, [](const Left& it) { return it.connection->may_be_stopped(); });
         lock.unlock();
-        const bool done = left.connection->is_opening() ? open(left, stop) : recover(left);
+        const auto patience = hurry ? 0ms : glance;
+        const bool done =
+            left.connection->is_opening() ? open(left, patience, stop) : recover(left, patience);
         lock.lock();
         if (!done) left_.push_back(std::move(left));
     }
 }
 
-bool Recovery::open(Left& left, const std::stop_token& stop) const {
+bool Recovery::open(Left& left, std::chrono::milliseconds patience, const std::stop_token& stop) const {
     try {
-        if (!left.connection->open(Clock::now() + glance, stop)) return false;
+        if (!left.connection->open(Clock::now() + patience, stop)) return false;
     } catch (const DatabaseError& error) {
         done_.not_opened(left.place, error);
         return true;
@@ -60,10 +57,10 @@ bool Recovery::open(Left& left, const std::stop_token& stop) const {
     return true;
 }
 
-bool Recovery::recover(Left& left) const {
+bool Recovery::recover(Left& left, std::chrono::milliseconds patience) const {
     const auto now = Clock::now();
     if (!left.connection->may_be_stopped() && now < left.until &&
-        !left.connection->hears_until(std::min(now + glance, left.until)))
+        !left.connection->hears_until(std::min(now + patience, left.until)))
         return false;
     const auto time = std::chrono::ceil<std::chrono::milliseconds>(left.until - now);
     const bool sound = left.connection->recover(std::max(time, least_turn));

@@ -41,10 +41,9 @@ private:
     };
 
     void work(const std::stop_token& stop);
-    Left take_next();
     /// False if it takes longer.
-    bool open(Left& left, const std::stop_token& stop) const;
-    bool recover(Left& left) const;
+    bool open(Left& left, std::chrono::milliseconds patience, const std::stop_token& stop) const;
+    bool recover(Left& left, std::chrono::milliseconds patience) const;
 
     const Done done_;
     std::mutex mutex_;

@@ -18,8 +18,8 @@ public:
     /// The same, for a transaction that met a deadlock or a conflict, or whose connection was lost before
     /// COMMIT was sent.
     bool worthwhile(const DatabaseError& error) {
-        return (error.is_loss() || (error.may_rerun_transaction() && !error.connection_lost())) &&
-               may_begin();
+        const bool lost = error.is_loss() && !error.sat_idle();
+        return (lost || (error.may_rerun_transaction() && !error.connection_lost())) && may_begin();
     }
 
 private:

@@ -76,10 +76,18 @@ void add_pauses(Transaction& transaction, std::vector<domain::Hold>& holds,
     }
 }
 
-Preview read_preview(Transaction& transaction, const PreviewQuery& query) {
+/// Ends the next question before the caller's time is up: then it is known that it takes too long.
+void limit_next(Transaction& transaction, std::chrono::milliseconds longest, Deadline deadline) {
+    constexpr std::chrono::milliseconds to_answer(500), least(1);
+    const auto left =
+        std::chrono::floor<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    transaction.run(limit_time, std::to_string(std::clamp(left - to_answer, least, longest).count()));
+}
+
+Preview read_preview(Transaction& transaction, const PreviewQuery& query, Deadline deadline) {
     Preview preview;
     add_pauses(transaction, preview.holds, std::nullopt, query.message_type);
-    transaction.run(limit_time, std::to_string(query.longest.count()));
+    limit_next(transaction, query.longest, deadline);
     std::optional<domain::Instant> minute;
     std::optional<std::string> utc_offset, message_type;
     if (query.after) {
@@ -90,6 +98,7 @@ Preview read_preview(Transaction& transaction, const PreviewQuery& query) {
         preview.totals.emplace();
         for (const Row row : transaction.run(select_totals, query.from, query.to, query.message_type))
             preview.totals->push_back({row.get<std::string>(0), row.get<std::int64_t>(1)});
+        limit_next(transaction, query.longest, deadline);
     }
     for (const Row row : transaction.run(select_minutes, query.from, query.to, query.message_type, minute,
                                          utc_offset, message_type, query.limit)) {
@@ -141,7 +150,7 @@ domain::Result<Preview> preview(Pool& pool, const PreviewQuery& query) {
         return transact(pool, [&](Transaction& transaction) -> Outcome {
             if (query.message_type && !transaction.run(type_exists, *query.message_type).front().get<bool>(0))
                 return domain::Error{"unknown_message_type", "messageType", "is not a message type"};
-            return read_preview(transaction, query);
+            return read_preview(transaction, query, pool.deadline());
         });
     } catch (const PoolExhausted&) {
         throw;  // it was not asked at all

@@ -54,7 +54,8 @@ struct PreviewQuery {
     std::optional<std::string> message_type = {};
     std::optional<DuePosition> after = {};
     int limit = 500;
-    std::chrono::milliseconds longest{10'000};  ///< for each of the two questions
+    /// For each of the two questions, as far as the pool's deadline allows.
+    std::chrono::milliseconds longest{10'000};
 };
 
 struct Preview {

@@ -146,7 +146,7 @@ void Consumer::receive(Connection& connection, AckWindow& window, bool wanted) {
 }
 
 /// A channel holds acks back while more than 32 are on their way to a quorum queue, and forgets them when it
-/// is closed. A cancel is answered after all that came before; what comes after one is kept, to be few acks.
+/// is closed. A cancel is answered after all that came before; what comes after one is kept, to be few.
 void Consumer::settle(Connection& connection, AckWindow& window, const Commands& commands) {
     for (const auto& [tag, accepted] : commands.settlements) {
         const auto delivery = delivery_tag(tag);

@@ -76,7 +76,7 @@ void PoolMeter::count(const Observation& seen) {
 }
 
 void PoolMeter::refused(std::string_view reason) {
-    if (reason == "late" || reason == "paused") timeouts_.Increment();
+    if (reason == "late" || reason == "paused" || reason == "connecting") timeouts_.Increment();
     const auto shed = shed_.find(reason);
     if (shed != shed_.end()) shed->second->Increment();
     if (reason == "late" || reason == "full" || reason == "shed") exhausted_.Increment();

@@ -21,7 +21,7 @@ struct Door {
     RateLimits limits;
     TrustedProxies trusted_proxies;
     /// What the database has not answered by then is stopped there.
-    std::chrono::milliseconds request_timeout = std::chrono::seconds(15);
+    std::chrono::milliseconds request_timeout{};
 };
 
 /// Thread-safe.

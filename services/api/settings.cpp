@@ -50,7 +50,11 @@ Settings read_settings(runtime::Environment& environment) {
     settings.http.bind = environment.text("BIND", development ? "127.0.0.1" : "0.0.0.0");
     settings.http.port = static_cast<std::uint16_t>(environment.integer("PORT", 3000, 0, 65535));
     settings.http.threads = environment.integer("API_THREADS", 16, 1, 256);
-    settings.door.request_timeout = environment.duration("API_REQUEST_TIMEOUT", 15s, 100ms, 5min);
+    settings.door.request_timeout =
+        environment.duration("API_REQUEST_TIMEOUT",
+                             {settings.pool.acquire_timeout + settings.pool.connection.query_deadline,
+                              "DB_ACQUIRE_TIMEOUT and DB_QUERY_TIMEOUT together"},
+                             100ms, 16min);
     // Room for the headers, so that a body that is too large is our 413 with a request id.
     settings.http.max_request_size = max_body_bytes + 16 * 1024;
     settings.http.drain_timeout = settings.grace / 2;

@@ -367,6 +367,32 @@ TEST_CASE_METHOD(
     CHECK(pool.state().circuit == postgres::Circuit::State::closed);
 }
 
+TEST_CASE_METHOD(Fixture,
+                 "a connection that its caller has left and that does not come is given up in its time",
+                 "[threads]") {
+    support::TcpGate gate("127.0.0.1", database.port());
+    auto impatient = settings(1, gate);
+    impatient.connection.connect_timeout = 300ms;
+    Pool pool(impatient);
+    gate.stall();
+    CHECK_THROWS_AS(pool.until(Clock::now() + 50ms).run(echo, 1), DatabaseError);
+    CHECK(pool.state().total == 1);
+    CHECK(support::eventually([&] { return pool.state().total == 0; }));
+    gate.forward();
+    CHECK(until_it_works(pool) < at_once);
+}
+
+TEST_CASE_METHOD(Fixture, "a pool ends though a connection that its caller has left does not come",
+                 "[threads]") {
+    support::TcpGate gate("127.0.0.1", database.port());
+    gate.stall();
+    const auto took = time_of([&] {
+        Pool pool(settings(1, gate));
+        CHECK_THROWS_AS(pool.until(Clock::now() + 50ms).run(echo, 1), DatabaseError);
+    });
+    CHECK(took < 1s + slack);  // alone, connecting takes ten
+}
+
 TEST_CASE_METHOD(Fixture, "a way that stalls, resets and comes back never mixes up answers, and nobody hangs",
                  "[threads]") {
     support::TcpGate gate("127.0.0.1", database.port());

@@ -254,6 +254,24 @@ TEST_CASE_METHOD(Fixture, "a transaction that ends with its connection at COMMIT
     CHECK(runs == 1);
 }
 
+TEST_CASE_METHOD(Fixture, "a transaction that sits idle until the server ends it is not run again") {
+    postgres::Pool pool = database.pool(1);
+    int runs = 0;
+    try {
+        postgres::transact(pool, [&](Transaction& transaction) {
+            ++runs;
+            transaction.execute("SET LOCAL idle_in_transaction_session_timeout = '50ms'");
+            std::this_thread::sleep_for(500ms);
+            transaction.run(insert, 1);
+        });
+        FAIL("committed");
+    } catch (const DatabaseError& error) {
+        CHECK(error.sat_idle());
+    }
+    CHECK(runs == 1);
+    CHECK(rows() == 0);
+}
+
 TEST_CASE_METHOD(Fixture, "what cannot succeed is not run again") {
     postgres::Pool pool = database.pool(1);
     int runs = 0;
