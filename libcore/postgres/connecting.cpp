@@ -17,6 +17,9 @@ namespace postgres {
 
 namespace {
 
+// Who is absent for longer was not looking.
+constexpr std::chrono::milliseconds longest_absence(100);
+
 UrlOptions connection_options(const ConnectionSettings& settings) {
     if (const auto problem = problem_of_url(settings.url))
         throw DatabaseError(DatabaseError::Cause::connection, "connect: the database URL " + *problem);
@@ -96,8 +99,7 @@ void Connecting::turn_to(std::size_t server) {
 }
 
 std::optional<Connected> Connecting::go_on(Deadline until, const std::stop_token& stop) {
-    const auto now = std::chrono::steady_clock::now();
-    if (left_at_) extend(now - *left_at_);
+    if (left_at_) extend(std::chrono::steady_clock::now() - *left_at_);
     for (left_at_.reset();;) {
         try {
             if (!connect(until, stop) || (!without_options_ && !ask_whether_told(until, stop))) {
@@ -121,10 +123,11 @@ std::optional<Connected> Connecting::go_on(Deadline until, const std::stop_token
     }
 }
 
-/// What nobody looked at is not the server's fault.
-void Connecting::extend(Deadline::duration pause) {
+/// Whoever was busy with others for so long may find an answer that has come in time.
+void Connecting::extend(Deadline::duration absence) {
+    if (absence < longest_absence) return;
     for (Deadline* const deadline : {&deadline_, &turn_ends_})
-        if (*deadline != Deadline::max()) *deadline += pause;
+        if (*deadline != Deadline::max()) *deadline += absence;
 }
 
 void Connecting::start(const UrlOptions& options) {

@@ -20,8 +20,8 @@ struct Connected {
 
 class Connecting {
 public:
-    /// From now on it has `connect_timeout`, and for its first question `query_deadline`, of which nothing
-    /// passes while it is left. Throws DatabaseError when the URL is no good.
+    /// From now on it has `connect_timeout`, and for its first question `query_deadline`; longer if nobody
+    /// goes on with it for a while. Throws DatabaseError when the URL is no good.
     explicit Connecting(const ConnectionSettings& settings);
 
     /// Goes on until then; nothing if that was not enough. Throws DatabaseError when no server lets us in, or
@@ -30,7 +30,7 @@ public:
 
 private:
     void turn_to(std::size_t server);
-    void extend(Deadline::duration pause);
+    void extend(Deadline::duration absence);
     void start(const UrlOptions& options);
     bool connect(Deadline until, const std::stop_token& stop);
     bool ask_whether_told(Deadline until, const std::stop_token& stop);

@@ -13,8 +13,8 @@ using Clock = std::chrono::steady_clock;
 // Since it was left: behind one that does not come back, others are not given all of their time one after the
 // other, but enough for a server that is there.
 constexpr std::chrono::milliseconds longest = 2s, least_turn = 200ms;
-// While a COMMIT or a new connection is waited for, others may come that need less.
-constexpr std::chrono::milliseconds glance = 20ms;
+// While COMMITs and new connections are waited for, in turn, others may come that need less.
+constexpr std::chrono::milliseconds look_around = 20ms;
 
 }  // namespace
 
@@ -34,8 +34,9 @@ void Recovery::work(const std::stop_token& stop) {
         // What has to end, or to come, by itself waits beside what can be stopped.
         const bool hurry =
             std::ranges::any_of(left_, [](const Left& it) { return it.connection->may_be_stopped(); });
+        const auto each = std::max(1ms, look_around / static_cast<int>(left_.size() + 1));
+        const auto patience = hurry ? 0ms : each;
         lock.unlock();
-        const auto patience = hurry ? 0ms : glance;
         const bool done =
             left.connection->is_opening() ? open(left, patience, stop) : recover(left, patience);
         lock.lock();
