@@ -81,7 +81,8 @@ void limit_next(Transaction& transaction, std::chrono::milliseconds longest, Dea
     constexpr std::chrono::milliseconds to_answer(500), least(1);
     const auto left =
         std::chrono::floor<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    transaction.run(limit_time, std::to_string(std::clamp(left - to_answer, least, longest).count()));
+    const auto limit = std::clamp(left - std::min(left / 2, to_answer), least, longest);
+    transaction.run(limit_time, std::to_string(limit.count()));
 }
 
 Preview read_preview(Transaction& transaction, const PreviewQuery& query, Deadline deadline) {

@@ -1,6 +1,8 @@
 #include <catch2/catch.hpp>
 #include <thread>
 
+#include "libcore/postgres/connecting.hpp"
+#include "tests/libcore/postgres/error_of.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/postgres_fixture.hpp"
 #include "tests/support/tcp_gate.hpp"
@@ -8,6 +10,7 @@
 using namespace std::chrono_literals;
 using Catch::Matchers::Contains;
 using postgres::DatabaseError;
+using postgres::error_of;
 using postgres::Statement;
 
 namespace {
@@ -17,17 +20,6 @@ constexpr Statement wait{"wait", "SELECT pg_sleep(extract(epoch FROM $1::interva
 constexpr Statement setting{"setting", "SELECT current_setting($1)"};
 constexpr Statement terminate{"terminate", "SELECT pg_terminate_backend($1, 5000)"};
 constexpr Statement all_of_t{"all_of_t", "SELECT * FROM t"};
-
-/// What the database error thrown by `work` says.
-template <class Work>
-DatabaseError error_of(const Work& work) {
-    try {
-        work();
-    } catch (const DatabaseError& error) {
-        return error;
-    }
-    throw std::runtime_error("no database error was thrown");
-}
 
 std::string current(postgres::Connection& connection, const char* name) {
     return connection.run(setting, name).front().get<std::string>(0);
@@ -302,4 +294,21 @@ TEST_CASE("whatever a connection does is observed with its name and outcome") {
                                                                {"nonsense", Outcome::failed},
                                                                {"wait", Outcome::timed_out},
                                                                {"one", Outcome::connection_lost}});
+}
+
+TEST_CASE("time in which nobody goes on with an attempt to connect does not count against the server") {
+    const support::TestDatabase database(support::TestDatabase::Content::nothing);
+    support::TcpGate gate("127.0.0.1", database.port());
+    auto settings = database.settings();
+    settings.url = support::through(database.url(), gate.port());
+    settings.connect_timeout = 3s;
+    const auto soon = [] { return std::chrono::steady_clock::now() + 10ms; };
+    gate.stall();
+    postgres::Connecting attempt(settings);
+    CHECK_FALSE(attempt.go_on(soon(), {}));
+    std::this_thread::sleep_for(3100ms);
+    CHECK_FALSE(attempt.go_on(soon(), {}));
+    gate.forward();
+    CHECK(attempt.go_on(postgres::Deadline::max(), {}));
+    CHECK(gate.accepted() == 1);
 }

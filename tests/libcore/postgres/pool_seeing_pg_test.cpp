@@ -7,6 +7,7 @@
 #include "libcore/postgres/transaction.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/postgres_fixture.hpp"
+#include "tests/support/tcp_gate.hpp"
 
 using namespace std::chrono_literals;
 using postgres::Lease;
@@ -146,6 +147,19 @@ TEST_CASE_METHOD(Fixture, "a refusal is told by its reason") {
     pool.pause(Clock::now() + 1h);
     CHECK_THROWS_WITH(pool.run(echo, 1), Catch::Contains("an operator has paused the pool"));
     CHECK(told.names(Kind::acquire) == std::vector<std::string>{"acquire", "late", "paused"});
+}
+
+TEST_CASE_METHOD(Fixture, "who has no time to be connected is told of, with who it was", "[threads]") {
+    support::TcpGate gate("127.0.0.1", database.port());
+    auto gated = settings(1);
+    gated.connection.url = support::through(database.url(), gate.port());
+    gate.stall();
+    Pool pool(gated, told.observe());
+    CHECK_THROWS_AS(pool.until(Clock::now() + 50ms).lease(), postgres::DatabaseError);
+    const auto acquired = told.of(Kind::acquire);
+    REQUIRE(acquired.size() == 2);
+    CHECK(acquired.back().name == "connecting");
+    CHECK_THAT(acquired.back().file, Catch::EndsWith(this_file));
 }
 
 TEST_CASE_METHOD(Fixture, "a paused pool lends nothing until it is resumed, and keeps who waits",

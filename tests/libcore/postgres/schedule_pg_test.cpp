@@ -6,6 +6,7 @@
 
 #include "libcore/postgres/pause_table.hpp"
 #include "libcore/postgres/schedule_table.hpp"
+#include "libcore/postgres/transaction.hpp"
 #include "tests/libcore/postgres/ledger.hpp"
 #include "tests/support/model/rules.hpp"
 #include "tests/support/oracle/footer.hpp"
@@ -308,8 +309,15 @@ TEST_CASE("a preview that takes too long ends and leaves its session as it was")
     const auto now = at(2027y / 2 / 27, 9h);
     postgres::PreviewQuery query{.from = now, .to = now + days(366)};
     postgres::Pool pool = world.ledger.pool;
-    SECTION("for the service") { query.longest = 1ms; }
-    SECTION("for its caller") { pool = pool.until(std::chrono::steady_clock::now() + 501ms); }
+    SECTION("for the service") {
+        query.longest = 1ms;
+    }
+    SECTION("for its caller") {
+        pool = pool.until(std::chrono::steady_clock::now() + 3s);
+    }
+    auto other = world.ledger.database.connection();
+    postgres::Transaction lock(other);
+    lock.execute("LOCK TABLE zones_in_use");
     const auto slow = postgres::preview(pool, query);
     REQUIRE_FALSE(slow);
     CHECK(slow.errors().front().code == "too_slow");

@@ -4,11 +4,13 @@
 #include <thread>
 
 #include "libcore/postgres/transaction.hpp"
+#include "tests/libcore/postgres/error_of.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/postgres_fixture.hpp"
 
 using namespace std::chrono_literals;
 using postgres::DatabaseError;
+using postgres::error_of;
 using postgres::Statement;
 using postgres::Transaction;
 
@@ -226,17 +228,15 @@ TEST_CASE_METHOD(Fixture, "a transaction whose connection ends before COMMIT run
 TEST_CASE_METHOD(Fixture, "a transaction whose connection ends each time is given up") {
     postgres::Pool pool = database.pool(1);
     int runs = 0;
-    try {
+    const auto error = error_of([&] {
         postgres::transact(pool, [&](Transaction& transaction) {
             ++runs;
             transaction.run(insert, 1);
             end_session(transaction);
             transaction.run(insert, 2);
         });
-        FAIL("committed");
-    } catch (const DatabaseError& error) {
-        CHECK(error.is_loss());
-    }
+    });
+    CHECK(error.is_loss());
     CHECK(runs == 4);
     CHECK(rows() == 0);
 }
@@ -257,17 +257,15 @@ TEST_CASE_METHOD(Fixture, "a transaction that ends with its connection at COMMIT
 TEST_CASE_METHOD(Fixture, "a transaction that sits idle until the server ends it is not run again") {
     postgres::Pool pool = database.pool(1);
     int runs = 0;
-    try {
+    const auto error = error_of([&] {
         postgres::transact(pool, [&](Transaction& transaction) {
             ++runs;
             transaction.execute("SET LOCAL idle_in_transaction_session_timeout = '50ms'");
             std::this_thread::sleep_for(500ms);
             transaction.run(insert, 1);
         });
-        FAIL("committed");
-    } catch (const DatabaseError& error) {
-        CHECK(error.sat_idle());
-    }
+    });
+    CHECK(error.sat_idle());
     CHECK(runs == 1);
     CHECK(rows() == 0);
 }
