@@ -296,7 +296,8 @@ TEST_CASE("whatever a connection does is observed with its name and outcome") {
                                                                {"one", Outcome::connection_lost}});
 }
 
-TEST_CASE("time in which nobody goes on with an attempt to connect does not count against the server") {
+TEST_CASE("time in which nobody goes on with an attempt to connect does not count against the server",
+          "[threads]") {
     const support::TestDatabase database(support::TestDatabase::Content::nothing);
     support::TcpGate gate("127.0.0.1", database.port());
     auto settings = database.settings();
