@@ -11,7 +11,7 @@ void Circuit::succeeded() {
 
 void Circuit::failed(bool lost, Time now) {
     if (most_failures_ == 0) return;
-    if (state_ == State::probing) return open(lost, now);
+    if (state_ == State::half_open) return open(lost, now);
     if (state_ == State::closed && ++failures_ >= most_failures_) open(lost, now);
 }
 
@@ -39,7 +39,7 @@ void Circuit::connected() {
 }
 
 void Circuit::probe_ended(Probe probe) {
-    if (state_ != State::probing || probe != probe_) return;
+    if (state_ != State::half_open || probe != probe_) return;
     state_ = State::open;
     until_ = {};
 }

@@ -15,7 +15,7 @@ public:
     enum class State {
         closed,
         open,
-        probing,  ///< one has been let through, and the others learn from it
+        half_open,  ///< one has been let through, and the others learn from it
     };
 
     /// Opens after so many failures in a row; with zero never.
@@ -38,7 +38,7 @@ public:
     /// Somebody is let through; `none` if like everybody.
     Probe probe() {
         if (state_ != State::open) return none;
-        state_ = State::probing;
+        state_ = State::half_open;
         return ++probe_;
     }
     /// Whoever was let through may have learnt nothing.

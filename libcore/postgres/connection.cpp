@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <utility>
 
-
 namespace postgres {
 
 namespace {
@@ -36,9 +35,9 @@ std::string problem_of(const pg_result* result) {
 }  // namespace
 
 void Connection::execute(const std::string& script, const char* name) {
-    const bool tell = !told_by_query_.empty() && usable();
+    const bool tell = !settings_query_.empty() && usable();
     observed(observe_, {.kind = Observation::Kind::statement, .name = name},
-             [&](Observation&) { return query(name, tell ? told_by_query_ + "; " + script : script); });
+             [&](Observation&) { return query(name, tell ? settings_query_ + "; " + script : script); });
 }
 
 bool Connection::usable() const {
@@ -86,9 +85,9 @@ Rows Connection::run_once(const Statement& statement, const std::vector<const ch
     constexpr int most_tries = 4;
     for (int tries = 1;; ++tries) {
         try {
-            return fly(statement, values, begin);
+            return run_pipelined(statement, values, begin);
         } catch (const DatabaseError& error) {
-            if (error.connection_lost() || !prepared_.mend(statement, error.sqlstate())) throw;
+            if (error.got_no_answer() || !prepared_.mend(statement, error.sqlstate())) throw;
             // All of the transaction may run again, as after 26000, whatever it was.
             if (!alone) throw DatabaseError(Cause::server, error.what(), "26000");
             if (tries == most_tries) throw;
@@ -99,10 +98,11 @@ Rows Connection::run_once(const Statement& statement, const std::vector<const ch
 
 /// One round trip, whatever it has to carry: [BEGIN] [settings] [DEALLOCATE …] [PREPARE] EXECUTE. Behind a
 /// pooler nothing is prepared: whose session the next transaction gets is unknown.
-Rows Connection::fly(const Statement& statement, const std::vector<const char*>& values, Begin begin) {
+Rows Connection::run_pipelined(const Statement& statement, const std::vector<const char*>& values,
+                               Begin begin) {
     pg_conn* const connection = connection_.get();
     const Deadline deadline = this->deadline();
-    const bool pooled = !told_by_query_.empty();
+    const bool pooled = !settings_query_.empty();
     const bool tell = pooled && (begin == Begin::yes || usable());
     auto& known = prepared_.use(statement);
     const bool prepare = !pooled && !known.ready;
@@ -121,7 +121,7 @@ Rows Connection::fly(const Statement& statement, const std::vector<const char*>&
     if (PQenterPipelineMode(connection) != 1)
         lose(Cause::connection, std::string(statement.name) + ": the statement could not be sent");
     if (begin == Begin::yes) send("BEGIN");
-    if (tell) send(told_by_query_.c_str());
+    if (tell) send(settings_query_.c_str());
     for (const std::string& name : prepared_.outdated())
         last_deallocation = send(("DEALLOCATE \"" + name + '"').c_str());
     if (prepare) preparation = sent(PQsendPrepare(connection, known.name.c_str(), statement.sql, 0, nullptr));
@@ -157,7 +157,7 @@ Rows Connection::fly(const Statement& statement, const std::vector<const char*>&
 }
 
 void Connection::begin() {
-    query("begin", told_by_script_.empty() ? "BEGIN" : "BEGIN; " + told_by_script_);
+    query("begin", settings_script_.empty() ? "BEGIN" : "BEGIN; " + settings_script_);
 }
 
 Result Connection::query(const char* name, const std::string& sql) {
@@ -184,7 +184,7 @@ Result Connection::query(const char* name, const std::string& sql, Deadline dead
 }
 
 Deadline Connection::deadline() const {
-    return std::min(deadline_after(query_deadline_), deadline_);
+    return std::min(deadline_after(query_timeout_), deadline_);
 }
 
 /// The server says so with its answers, or by refusing a write.
@@ -199,7 +199,7 @@ void Connection::flush(const char* name, Deadline deadline) {
     for (int unsent; (unsent = PQflush(connection)) != 0;) {
         if (unsent < 0) lose(Cause::connection, std::string(name) + ": the connection was lost");
         if (!wait_for(PQsocket(connection), POLLIN | POLLOUT, deadline))
-            miss(std::string(name) + ": the statement could not be sent in time");
+            miss_deadline(std::string(name) + ": the statement could not be sent in time");
         // The server may be stuck writing to us while we are writing to it.
         if (!PQconsumeInput(connection))
             lose(Cause::connection, std::string(name) + ": the connection was lost");
@@ -210,7 +210,7 @@ Result Connection::next_result(const char* name, Deadline deadline) {
     pg_conn* const connection = connection_.get();
     while (PQisBusy(connection)) {
         if (!wait_for(PQsocket(connection), POLLIN, deadline))
-            miss(std::string(name) + ": no answer from the server in time");
+            miss_deadline(std::string(name) + ": no answer from the server in time");
         if (!PQconsumeInput(connection))
             lose(Cause::connection, std::string(name) + ": the connection was lost");
     }
@@ -230,7 +230,7 @@ void Connection::must_be_open(const char* name) const {
         throw DatabaseError(Cause::deadline, std::string(name) + ": the caller's time was up before");
 }
 
-void Connection::miss(const std::string& text) {
+void Connection::miss_deadline(const std::string& text) {
     if (!keeps_unanswered_) lose(Cause::deadline, text);
     unanswered_ = true;
     throw DatabaseError(Cause::deadline, text);

@@ -61,7 +61,7 @@ public:
     static void end(const std::vector<std::unique_ptr<Connection>>& connections);
 
     /// Nothing takes longer than until then, besides its own limit.
-    void obey(Deadline deadline) { deadline_ = deadline; }
+    void set_deadline(Deadline deadline) { deadline_ = deadline; }
     /// From now on a missed deadline leaves the connection open, for `recover`.
     void keep_unanswered() { keeps_unanswered_ = true; }
     bool is_unanswered() const { return unanswered_; }
@@ -93,7 +93,7 @@ private:
 
     Rows run_prepared(const Call& call, const Parameters& parameters, Begin begin);
     Rows run_once(const Statement& statement, const std::vector<const char*>& values, Begin begin);
-    Rows fly(const Statement& statement, const std::vector<const char*>& values, Begin begin);
+    Rows run_pipelined(const Statement& statement, const std::vector<const char*>& values, Begin begin);
     void begin();
     Result query(const char* name, const std::string& sql);
     Result query(const char* name, const std::string& sql, Deadline deadline);
@@ -103,10 +103,10 @@ private:
     void must_be_open(const char* name) const;
     Deadline deadline() const;
     void note_role(const pg_result* error);
-    [[noreturn]] void miss(const std::string& text);
+    [[noreturn]] void miss_deadline(const std::string& text);
     [[noreturn]] void lose(DatabaseError::Cause cause, const std::string& text, std::string sqlstate = {});
     void leave_unanswered();
-    int part() noexcept;
+    int close_keeping_socket() noexcept;
     void stop_statement(Deadline deadline);
     void drain(Deadline deadline);
     void ask_until_answered(Deadline deadline);
@@ -114,8 +114,8 @@ private:
     LibpqConnection connection_;
     PreparedStatements prepared_;
     /// Behind a pooler each transaction tells its session what it has to know, as a query or as a script.
-    std::string told_by_query_, told_by_script_;
-    std::chrono::milliseconds query_deadline_;
+    std::string settings_query_, settings_script_;
+    std::chrono::milliseconds query_timeout_;
     Observe observe_;
     std::unique_ptr<Opening> opening_;
     int backend_pid_ = 0;

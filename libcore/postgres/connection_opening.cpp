@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "libcore/postgres/connecting.hpp"
+#include "libcore/postgres/connect_attempt.hpp"
 #include "libcore/postgres/connection.hpp"
 #include "libcore/postgres/session.hpp"
 
@@ -14,7 +14,7 @@ namespace postgres {
 struct Connection::Opening {
     ConnectionSettings settings;
     std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
-    std::optional<Connecting> attempt{};
+    std::optional<ConnectAttempt> attempt{};
 };
 
 Connection::Connection(const ConnectionSettings& settings, Observe observe, const std::stop_token& stop)
@@ -23,7 +23,7 @@ Connection::Connection(const ConnectionSettings& settings, Observe observe, cons
 }
 
 Connection::Connection(Unopened, const ConnectionSettings& settings, Observe observe)
-    : query_deadline_(settings.query_deadline),
+    : query_timeout_(settings.query_timeout),
       observe_(std::move(observe)),
       opening_(std::make_unique<Opening>(Opening{settings})) {}
 
@@ -42,8 +42,8 @@ bool Connection::open(Deadline until, const std::stop_token& stop) {
         if (!connected) return false;
         if (connected->pooled) {
             const auto told = session_settings(opening_->settings);
-            told_by_query_ = as_query(told);
-            told_by_script_ = as_script(told);
+            settings_query_ = as_query(told);
+            settings_script_ = as_script(told);
         }
         connection_ = std::move(connected->connection);
     } catch (const DatabaseError& error) {

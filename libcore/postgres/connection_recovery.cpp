@@ -81,21 +81,21 @@ void Connection::drain(Deadline deadline) {
 /// The signal is at the server, and hits nothing or this. What was being prepared may be there or not.
 void Connection::ask_until_answered(Deadline deadline) {
     prepared_.clear();
-    const std::string clean = told_by_query_.empty() ? "DEALLOCATE ALL" : "";
+    const std::string clean = settings_query_.empty() ? "DEALLOCATE ALL" : "";
     for (;;) {
         const bool inside = PQtransactionStatus(connection_.get()) != PQTRANS_IDLE;
         try {
             query("recover", inside ? "ROLLBACK" : clean, deadline);
             if (!inside) return;
         } catch (const DatabaseError& error) {
-            if (error.connection_lost() || deadline <= std::chrono::steady_clock::now()) throw;
+            if (error.got_no_answer() || deadline <= std::chrono::steady_clock::now()) throw;
         }
     }
 }
 
 /// Closes it. The second descriptor outlives the first and sees the server close its end; -1 if there is
 /// nothing to be seen.
-int Connection::part() noexcept {
+int Connection::close_keeping_socket() noexcept {
     if (!connection_) return -1;
     const bool busy = PQtransactionStatus(connection_.get()) == PQTRANS_ACTIVE;
     const int socket = busy ? -1 : fcntl(PQsocket(connection_.get()), F_DUPFD_CLOEXEC, 0);
@@ -106,7 +106,7 @@ int Connection::part() noexcept {
 void Connection::end(const std::vector<std::unique_ptr<Connection>>& connections) {
     std::vector<int> sockets;
     sockets.reserve(connections.size());
-    for (const auto& connection : connections) sockets.push_back(connection->part());
+    for (const auto& connection : connections) sockets.push_back(connection->close_keeping_socket());
     const Deadline deadline = deadline_after(goodbye);
     for (const int socket : sockets) {
         if (socket < 0) continue;

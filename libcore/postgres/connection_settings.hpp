@@ -16,9 +16,9 @@ struct ConnectionSettings {
     std::string sslrootcert{};
     std::string target_session_attrs{};
     std::chrono::milliseconds connect_timeout{10'000};
-    /// Enforced by the server; `query_deadline` is ours, for when the server is gone, and a little longer.
+    /// Enforced by the server; `query_timeout` is ours, for when the server is gone, and a little longer.
     std::chrono::milliseconds statement_timeout{15'000};
-    std::chrono::milliseconds query_deadline{16'000};
+    std::chrono::milliseconds query_timeout{16'000};
     std::chrono::milliseconds lock_timeout{0};
     /// More of the session's settings, such as {"enable_seqscan", "off"}.
     std::map<std::string, std::string> session{};

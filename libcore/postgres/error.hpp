@@ -28,8 +28,8 @@ public:
     const std::string& constraint() const { return constraint_; }
 
     /// There is none, or it broke. Not: no answer in time.
-    bool is_loss() const { return cause_ == Cause::connection; }
-    bool connection_lost() const { return cause_ == Cause::deadline || cause_ == Cause::connection; }
+    bool connection_lost() const { return cause_ == Cause::connection; }
+    bool got_no_answer() const { return cause_ == Cause::deadline || cause_ == Cause::connection; }
     /// By the server's clock or by ours.
     bool timed_out() const;
 

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "libcore/postgres/circuit.hpp"
-#include "libcore/postgres/connect_guard.hpp"
+#include "libcore/postgres/connect_throttle.hpp"
 #include "libcore/postgres/pool_settings.hpp"
 #include "libcore/postgres/shedding.hpp"
 
@@ -100,7 +100,7 @@ public:
     };
 
     /// What is to be done after an event. Those who are named here wait no more.
-    struct Orders {
+    struct Actions {
         std::vector<std::pair<Who, Grant>> granted{};
         std::vector<std::pair<Who, Refusal>> refused{};
         std::vector<Closing> close{};
@@ -110,8 +110,8 @@ public:
 
     Lending(const PoolSettings& settings, unsigned seed);
 
-    Answer ask(const Ask& ask, Time now, Orders& orders);
-    /// The one who waited goes. It must not have been named in orders.
+    Answer ask(const Ask& ask, Time now, Actions& actions);
+    /// The one who waited goes. It must not have been named in actions.
     Refusal give_up(Who who, Time now);
 
     enum class Failure {
@@ -120,51 +120,60 @@ public:
         too_many,  ///< the server has no room for another
     };
 
-    void opened(int place, Time now, Orders& orders);
-    void failed(int place, Time now, Orders& orders, Failure why = Failure::unreachable);
+    void opened(int place, Time now, Actions& actions);
+    void failed(int place, Time now, Actions& actions, Failure why = Failure::unreachable);
     /// It was to be opened for him. If there are others, he waits for one of them.
-    Answer turned_away(int place, const Ask& ask, Time now, Orders& orders);
+    Answer server_full(int place, const Ask& ask, Time now, Actions& actions);
     /// He for whom it is being opened does not wait any more. It is opened all the same, for whoever comes.
-    void left_opening(int place, Time now, Orders& orders);
+    void abandon_opening(int place, Time now, Actions& actions);
 
     /// Of what was lent. If it is not usable, it has been closed.
-    void give_back(int place, bool usable, Time now, Orders& orders);
+    void release(int place, bool usable, Time now, Actions& actions);
     /// Of what was lent, but it is not known yet whether it can be used again. It keeps its place until then:
     /// `recovered`, or `closed`.
-    void hold_back(int place, Time now, Orders& orders);
-    void recovered(int place, Time now, Orders& orders);
+    void quarantine(int place, Time now, Actions& actions);
+    void recovered(int place, Time now, Actions& actions);
 
     /// What the server did with what it was asked last over a connection that is about to come back:
     /// answered, or by its own fault or the way's to it, did not.
-    void proved(Time now, Orders& orders);
-    void struck(bool lost, Time now, Orders& orders);
+    void server_answered(Time now, Actions& actions);
+    void server_failed(bool lost, Time now, Actions& actions);
     /// The server behind it takes no writes any more, or takes them now.
-    void changed_role(int place, Orders& orders);
+    void changed_role(int place, Actions& actions);
 
     /// What was lent had ended while it rested, and is closed: it is as if it had not been lent.
-    Answer found_dead(int place, const Ask& ask, Time now, Orders& orders);
-    void checked(int place, bool alive, Time now, Orders& orders);
-    void closed(int place, Time now, Orders& orders);
+    Answer found_dead(int place, const Ask& ask, Time now, Actions& actions);
+    void validated(int place, bool alive, Time now, Actions& actions);
+    void closed(int place, Time now, Actions& actions);
 
     /// What time alone brings about. To be called at `due()`, which only events bring nearer.
-    void tick(Time now, Orders& orders);
+    void tick(Time now, Actions& actions);
     Time due() const { return due_; }
 
     /// No connection opened before is lent after it.
-    void renew(Orders& orders);
-    void resize(int max, int min, Time now, Orders& orders);
+    void renew(Actions& actions);
+    void resize(int max, int min, Time now, Actions& actions);
     /// Nobody gets anything until then, or until `resume`. Those who wait go on waiting.
     void pause(Time until);
-    void resume(Time now, Orders& orders);
+    void resume(Time now, Actions& actions);
     /// Nobody gets anything from now on.
-    void close(Orders& orders);
+    void close(Actions& actions);
 
     PoolState state() const;
     /// Nobody is let through until one can connect.
     bool lacks_server() const { return circuit_.lacks_server(); }
 
     struct Place {
-        enum class State { empty, opening, opening_ahead, opening_left, lent, resting, checked, closing };
+        enum class State {
+            empty,
+            opening,
+            opening_ahead,
+            opening_abandoned,
+            active,
+            idle,
+            validating,
+            closing
+        };
 
         State state = State::empty;
         Use use = Use::ordinary;
@@ -184,44 +193,44 @@ private:
     Line& line_of(Use use) { return use == Use::ordinary ? ordinary_ : reserved_; }
     bool anybody_waits() const { return !ordinary_.empty() || !reserved_.empty(); }
     bool standing() const;
-    std::size_t most_waiting() const;
+    std::size_t max_waiting() const;
     int reserve() const;
     int most() const { return std::min(max_, limit_); }
     bool may_lend(Use use) const { return use == Use::reserved || ordinary_out_ < most() - reserve(); }
     int staying() const { return total_ - closing_; }
     bool is_paused(Time now) const { return now < paused_until_; }
-    int open() const { return staying() - int(opening_ahead_) - opening_left_; }
+    int open() const { return staying() - int(opening_ahead_) - abandoned_; }
     std::optional<CloseReason> over(const Place& place, Time now) const;
 
-    Answer ask_again(const Ask& ask, Time now, Orders& orders);
-    void serve(Time now, Orders& orders);
-    void serve(Line& line, Time now, Orders& orders);
-    void shed(Time now, Orders& orders);
-    std::optional<Grant> grant(Use use, Time now, Orders& orders);
+    Answer ask_again(const Ask& ask, Time now, Actions& actions);
+    void serve(Time now, Actions& actions);
+    void serve(Line& line, Time now, Actions& actions);
+    void shed(Time now, Actions& actions);
+    std::optional<Grant> grant(Use use, Time now, Actions& actions);
     std::optional<Refusal> refusal(const Ask& ask, Time now) const;
     Refusal refuse(Reason reason, Time now) const;
-    void refuse_all(Reason reason, Time now, Orders& orders);
+    void refuse_all(Reason reason, Time now, Actions& actions);
 
     void probe(int place);
     int start_opening(Place::State state, Time now);
-    void put_down(int place, Time now, Orders& orders);
-    void retire(int place, CloseReason reason, Orders& orders);
-    void retire_oldest(CloseReason reason, Orders& orders);
-    void retire_all(CloseReason reason, Orders& orders);
+    void make_idle(int place, Time now, Actions& actions);
+    void retire(int place, CloseReason reason, Actions& actions);
+    void retire_oldest(CloseReason reason, Actions& actions);
+    void retire_all(CloseReason reason, Actions& actions);
     void vacate(int place);
     void no_more_unasked(Place::State opening);
     void count_out(Use use, int change);
 
     void lower_limit(Time now);
-    void raise_limit(Time now, Orders& orders);
-    void close_unneeded(Time now, Orders& orders);
-    void look_after_one(Time now, Orders& orders);
-    void open_ahead(Time now, Orders& orders);
+    void raise_limit(Time now, Actions& actions);
+    void close_unneeded(Time now, Actions& actions);
+    void look_after_one(Time now, Actions& actions);
+    void open_ahead(Time now, Actions& actions);
 
     Time waiting_due(Time now) const;
     Time ahead_due() const;
     Time check_due(const Place& place) const;
-    Time resting_due(const Place& place) const;
+    Time idle_due(const Place& place) const;
     void look_again(Time at) { due_ = std::min(due_, at); }
     Duration part_of(Duration span);
     /// A span of zero never ends.
@@ -234,20 +243,20 @@ private:
     const PoolSettings settings_;
     int max_;
     int min_;
-    ConnectGuard guard_;
+    ConnectThrottle throttle_;
     Circuit circuit_;
     Shedding shedding_;
     std::minstd_rand random_;
 
     std::vector<Place> places_;
-    std::vector<int> resting_;  ///< what has rested longest in front
+    std::vector<int> idle_;  ///< what has rested longest in front
     Line ordinary_;
     Line reserved_;
 
     int total_ = 0;  ///< places that are not empty
     int closing_ = 0;
     bool opening_ahead_ = false;
-    int opening_left_ = 0;  ///< by those for whom they were to be
+    int abandoned_ = 0;  ///< by those for whom they were to be
     bool checking_ = false;
     int out_ = 0;           ///< lent, or being opened for somebody
     int ordinary_out_ = 0;  ///< of these, by whom the reserve is not for

@@ -12,139 +12,139 @@ Lending::Lending(const PoolSettings& settings, unsigned seed)
     : settings_(settings),
       max_(settings.max),
       min_(settings.min),
-      guard_(settings.connects_at_once, settings.connects_per_second, seed),
-      circuit_(settings.circuit_failures, settings.circuit_hold),
+      throttle_(settings.connects_at_once, settings.connects_per_second, seed),
+      circuit_(settings.circuit_failures, settings.circuit_open_for),
       shedding_(settings.shed_above, settings.shed_interval),
       random_(seed) {
     if (max_ < 1) throw std::invalid_argument("a pool needs room for one connection");
     places_.resize(static_cast<std::size_t>(max_));
-    resting_.reserve(places_.size());
+    idle_.reserve(places_.size());
 }
 
-void Lending::opened(int place, Time now, Orders& orders) {
+void Lending::opened(int place, Time now, Actions& actions) {
     const auto state = at(place).state;
     assert(state == Place::State::opening || state == Place::State::opening_ahead ||
-           state == Place::State::opening_left);
-    guard_.succeeded();
+           state == Place::State::opening_abandoned);
+    throttle_.succeeded();
     circuit_.connected();
     at(place).heard = at(place).since = now;
-    at(place).expires = after(now, settings_.lifetime - part_of(settings_.lifetime / 10));
+    at(place).expires = after(now, settings_.max_lifetime - part_of(settings_.max_lifetime / 10));
     if (state == Place::State::opening) {
-        at(place).state = Place::State::lent;
+        at(place).state = Place::State::active;
         ++at(place).uses;
     } else {
         no_more_unasked(state);
-        put_down(place, now, orders);
+        make_idle(place, now, actions);
     }
-    serve(now, orders);
+    serve(now, actions);
     look_again(now);
 }
 
-void Lending::failed(int place, Time now, Orders& orders, Failure why) {
+void Lending::failed(int place, Time now, Actions& actions, Failure why) {
     const bool full = why == Failure::too_many && staying() > 1;
     if (full) {
-        guard_.abandoned();
+        throttle_.abandoned();
     } else {
-        guard_.failed(now);
+        throttle_.failed(now);
         // Whoever asks gets one that rests; whether that one is answered is counted.
-        const bool none_rests = resting_.empty() && !checking_;
+        const bool none_rests = idle_.empty() && !checking_;
         if (why != Failure::refused && (none_rests || circuit_.state() != Circuit::State::closed))
             circuit_.could_not_connect(now);
     }
     vacate(place);
     if (full) lower_limit(now);
-    if (circuit_.state() != Circuit::State::closed) refuse_all(Reason::circuit, now, orders);
+    if (circuit_.state() != Circuit::State::closed) refuse_all(Reason::circuit, now, actions);
     // Nobody has one to give back, and nobody is trying any more.
-    if (total_ == closing_ && !is_paused(now)) refuse_all(Reason::unreachable, now, orders);
-    serve(now, orders);
+    if (total_ == closing_ && !is_paused(now)) refuse_all(Reason::unreachable, now, actions);
+    serve(now, actions);
 }
 
-void Lending::left_opening(int place, Time now, Orders& orders) {
+void Lending::abandon_opening(int place, Time now, Actions& actions) {
     assert(at(place).state == Place::State::opening);
     count_out(at(place).use, -1);
     circuit_.probe_ended(std::exchange(at(place).probe, Circuit::none));
-    at(place).state = Place::State::opening_left;
-    ++opening_left_;
+    at(place).state = Place::State::opening_abandoned;
+    ++abandoned_;
     look_again({});
-    serve(now, orders);
+    serve(now, actions);
 }
 
-void Lending::give_back(int place, bool usable, Time now, Orders& orders) {
-    assert(at(place).state == Place::State::lent);
+void Lending::release(int place, bool usable, Time now, Actions& actions) {
+    assert(at(place).state == Place::State::active);
     if (usable) {
         at(place).heard = at(place).since = now;
-        put_down(place, now, orders);
+        make_idle(place, now, actions);
     } else {
         vacate(place);
     }
-    serve(now, orders);
+    serve(now, actions);
 }
 
-void Lending::hold_back(int place, Time now, Orders& orders) {
-    assert(at(place).state == Place::State::lent);
+void Lending::quarantine(int place, Time now, Actions& actions) {
+    assert(at(place).state == Place::State::active);
     count_out(at(place).use, -1);
     at(place).state = Place::State::closing;
     ++closing_;
     look_again({});
-    serve(now, orders);
+    serve(now, actions);
 }
 
-void Lending::recovered(int place, Time now, Orders& orders) {
+void Lending::recovered(int place, Time now, Actions& actions) {
     --closing_;
     at(place).heard = at(place).since = now;
-    put_down(place, now, orders);
-    serve(now, orders);
+    make_idle(place, now, actions);
+    serve(now, actions);
 }
 
-void Lending::proved(Time now, Orders& orders) {
+void Lending::server_answered(Time now, Actions& actions) {
     const bool was_open = circuit_.state() != Circuit::State::closed;
     circuit_.succeeded();
-    if (was_open) serve(now, orders);
+    if (was_open) serve(now, actions);
 }
 
-void Lending::struck(bool lost, Time now, Orders& orders) {
+void Lending::server_failed(bool lost, Time now, Actions& actions) {
     circuit_.failed(lost, now);
     if (circuit_.state() == Circuit::State::closed) return;
-    refuse_all(Reason::circuit, now, orders);
+    refuse_all(Reason::circuit, now, actions);
     look_again(now);
 }
 
-void Lending::changed_role(int place, Orders& orders) {
-    if (at(place).generation == generation_) renew(orders);
+void Lending::changed_role(int place, Actions& actions) {
+    if (at(place).generation == generation_) renew(actions);
 }
 
-void Lending::checked(int place, bool alive, Time now, Orders& orders) {
+void Lending::validated(int place, bool alive, Time now, Actions& actions) {
     checking_ = false;
     if (alive) {
         circuit_.connected();
         at(place).heard = now;
-        put_down(place, now, orders);
+        make_idle(place, now, actions);
         look_again(now);
     } else {
         vacate(place);
     }
-    serve(now, orders);
+    serve(now, actions);
 }
 
-void Lending::closed(int place, Time now, Orders& orders) {
+void Lending::closed(int place, Time now, Actions& actions) {
     --closing_;
     vacate(place);
-    serve(now, orders);
+    serve(now, actions);
 }
 
-void Lending::renew(Orders& orders) {
+void Lending::renew(Actions& actions) {
     ++generation_;
-    retire_all(CloseReason::renewed, orders);
+    retire_all(CloseReason::renewed, actions);
 }
 
-void Lending::resize(int max, int min, Time now, Orders& orders) {
+void Lending::resize(int max, int min, Time now, Actions& actions) {
     if (max < 1) throw std::invalid_argument("a pool needs room for one connection");
     max_ = max;
     min_ = min;
     limit_ = no_limit;
     places_.resize(std::max(places_.size(), static_cast<std::size_t>(max)));
-    while (staying() > max_ && !resting_.empty()) retire_oldest(CloseReason::resized, orders);
-    serve(now, orders);
+    while (staying() > max_ && !idle_.empty()) retire_oldest(CloseReason::resized, actions);
+    serve(now, actions);
     look_again(now);
 }
 
@@ -155,21 +155,21 @@ void Lending::pause(Time until) {
     shedding_.turn({}, false, {});
 }
 
-void Lending::resume(Time now, Orders& orders) {
+void Lending::resume(Time now, Actions& actions) {
     paused_until_ = {};
-    serve(now, orders);
+    serve(now, actions);
     look_again(now);
 }
 
-void Lending::close(Orders& orders) {
+void Lending::close(Actions& actions) {
     closed_ = true;
-    retire_all(CloseReason::closed, orders);
-    refuse_all(Reason::closed, {}, orders);
+    retire_all(CloseReason::closed, actions);
+    refuse_all(Reason::closed, {}, actions);
 }
 
 PoolState Lending::state() const {
     return {.total = total_,
-            .idle = static_cast<int>(resting_.size()) + int(checking_),
+            .idle = static_cast<int>(idle_.size()) + int(checking_),
             .active = out_,
             .waiting = static_cast<int>(ordinary_.size() + reserved_.size()),
             .max = max_,
@@ -182,7 +182,7 @@ PoolState Lending::state() const {
 std::optional<CloseReason> Lending::over(const Place& place, Time now) const {
     if (place.generation != generation_) return CloseReason::renewed;
     if (now >= place.expires) return CloseReason::lifetime;
-    if (settings_.uses != 0 && place.uses >= settings_.uses) return CloseReason::uses;
+    if (settings_.max_uses != 0 && place.uses >= settings_.max_uses) return CloseReason::uses;
     return std::nullopt;
 }
 
@@ -190,7 +190,7 @@ int Lending::start_opening(Place::State state, Time now) {
     const auto empty = std::ranges::find(places_, Place::State::empty, &Place::state);
     *empty = {.state = state, .generation = generation_};
     ++total_;
-    guard_.started(now);
+    throttle_.started(now);
     return static_cast<int>(empty - places_.begin());
 }
 
@@ -199,40 +199,40 @@ void Lending::probe(int place) {
 }
 
 /// It rests, unless its time is over.
-void Lending::put_down(int place, Time now, Orders& orders) {
-    if (at(place).state == Place::State::lent) count_out(at(place).use, -1);
+void Lending::make_idle(int place, Time now, Actions& actions) {
+    if (at(place).state == Place::State::active) count_out(at(place).use, -1);
     circuit_.probe_ended(std::exchange(at(place).probe, Circuit::none));
-    if (closed_) return retire(place, CloseReason::closed, orders);
-    if (staying() > max_) return retire(place, CloseReason::resized, orders);
-    if (const auto reason = over(at(place), now)) return retire(place, *reason, orders);
-    at(place).state = Place::State::resting;
-    auto next = resting_.end();
-    while (next != resting_.begin() && at(*(next - 1)).since > at(place).since) --next;
-    resting_.insert(next, place);
-    look_again(resting_due(at(place)));
+    if (closed_) return retire(place, CloseReason::closed, actions);
+    if (staying() > max_) return retire(place, CloseReason::resized, actions);
+    if (const auto reason = over(at(place), now)) return retire(place, *reason, actions);
+    at(place).state = Place::State::idle;
+    auto next = idle_.end();
+    while (next != idle_.begin() && at(*(next - 1)).since > at(place).since) --next;
+    idle_.insert(next, place);
+    look_again(idle_due(at(place)));
 }
 
 /// Its place is free when it is closed.
-void Lending::retire(int place, CloseReason reason, Orders& orders) {
+void Lending::retire(int place, CloseReason reason, Actions& actions) {
     at(place).state = Place::State::closing;
     ++closing_;
-    orders.close.push_back({place, reason});
+    actions.close.push_back({place, reason});
     look_again({});  // fewer than the minimum may stay
 }
 
-void Lending::retire_oldest(CloseReason reason, Orders& orders) {
-    const int oldest = resting_.front();
-    resting_.erase(resting_.begin());
-    retire(oldest, reason, orders);
+void Lending::retire_oldest(CloseReason reason, Actions& actions) {
+    const int oldest = idle_.front();
+    idle_.erase(idle_.begin());
+    retire(oldest, reason, actions);
 }
 
-void Lending::retire_all(CloseReason reason, Orders& orders) {
-    for (const int place : std::exchange(resting_, {})) retire(place, reason, orders);
+void Lending::retire_all(CloseReason reason, Actions& actions) {
+    for (const int place : std::exchange(idle_, {})) retire(place, reason, actions);
 }
 
 void Lending::vacate(int place) {
     const auto state = std::exchange(at(place).state, Place::State::empty);
-    if (state == Place::State::lent || state == Place::State::opening) count_out(at(place).use, -1);
+    if (state == Place::State::active || state == Place::State::opening) count_out(at(place).use, -1);
     no_more_unasked(state);
     circuit_.probe_ended(std::exchange(at(place).probe, Circuit::none));
     --total_;
@@ -241,7 +241,7 @@ void Lending::vacate(int place) {
 
 void Lending::no_more_unasked(Place::State opening) {
     if (opening == Place::State::opening_ahead) opening_ahead_ = false;
-    if (opening == Place::State::opening_left) --opening_left_;
+    if (opening == Place::State::opening_abandoned) --abandoned_;
 }
 
 void Lending::count_out(Use use, int change) {

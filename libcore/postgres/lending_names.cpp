@@ -56,14 +56,14 @@ std::string_view to_string(Lending::Place::State state) {
             return "none";
         case Lending::Place::State::opening:
         case Lending::Place::State::opening_ahead:
-        case Lending::Place::State::opening_left:
+        case Lending::Place::State::opening_abandoned:
             return "opening";
-        case Lending::Place::State::lent:
+        case Lending::Place::State::active:
             return "active";
-        case Lending::Place::State::resting:
+        case Lending::Place::State::idle:
             return "idle";
-        case Lending::Place::State::checked:
-            return "checked";
+        case Lending::Place::State::validating:
+            return "validating";
         case Lending::Place::State::closing:
             return "closing";
     }

@@ -18,16 +18,16 @@ constexpr std::chrono::milliseconds raise_every = 5s;
 
 }  // namespace
 
-void Lending::tick(Time now, Orders& orders) {
-    raise_limit(now, orders);
-    serve(now, orders);
-    close_unneeded(now, orders);
-    look_after_one(now, orders);
-    open_ahead(now, orders);
+void Lending::tick(Time now, Actions& actions) {
+    raise_limit(now, actions);
+    serve(now, actions);
+    close_unneeded(now, actions);
+    look_after_one(now, actions);
+    open_ahead(now, actions);
 
     due_ = std::min(waiting_due(now), ahead_due());
     if (limit_ != no_limit) look_again(raise_limit_at_);
-    for (const int place : resting_) look_again(resting_due(at(place)));
+    for (const int place : idle_) look_again(idle_due(at(place)));
 }
 
 /// Those who wait get what there is.
@@ -37,48 +37,47 @@ void Lending::lower_limit(Time now) {
     look_again(raise_limit_at_);
 }
 
-void Lending::raise_limit(Time now, Orders& orders) {
+void Lending::raise_limit(Time now, Actions& actions) {
     if (limit_ == no_limit || now < raise_limit_at_) return;
     raise_limit_at_ = now + raise_every;
     if (++limit_ >= max_) limit_ = no_limit;
-    serve(now, orders);
+    serve(now, actions);
 }
 
-void Lending::close_unneeded(Time now, Orders& orders) {
-    std::erase_if(resting_, [&](int place) {
+void Lending::close_unneeded(Time now, Actions& actions) {
+    std::erase_if(idle_, [&](int place) {
         const auto reason = over(at(place), now);
-        if (reason) retire(place, *reason, orders);
+        if (reason) retire(place, *reason, actions);
         return reason.has_value();
     });
-    while (open() > min_ && !resting_.empty() &&
-           now >= after(at(resting_.front()).since, settings_.idle_timeout))
-        retire_oldest(CloseReason::idle, orders);
+    while (open() > min_ && !idle_.empty() && now >= after(at(idle_.front()).since, settings_.idle_timeout))
+        retire_oldest(CloseReason::idle, actions);
 }
 
 /// The others can be lent meanwhile.
-void Lending::look_after_one(Time now, Orders& orders) {
+void Lending::look_after_one(Time now, Actions& actions) {
     if (checking_ || closed_) return;
-    const auto place = std::ranges::find_if(resting_, [&](int each) { return now >= check_due(at(each)); });
-    if (place == resting_.end()) return;
-    at(*place).state = Place::State::checked;
+    const auto place = std::ranges::find_if(idle_, [&](int each) { return now >= check_due(at(each)); });
+    if (place == idle_.end()) return;
+    at(*place).state = Place::State::validating;
     checking_ = true;
-    orders.check = *place;
-    resting_.erase(place);
+    actions.check = *place;
+    idle_.erase(place);
 }
 
-void Lending::open_ahead(Time now, Orders& orders) {
+void Lending::open_ahead(Time now, Actions& actions) {
     if (now < ahead_due()) return;
     opening_ahead_ = true;
     ahead_at_ = now + stagger - part_of(stagger / 2);
-    orders.open = start_opening(Place::State::opening_ahead, now);
+    actions.open = start_opening(Place::State::opening_ahead, now);
 }
 
 Lending::Time Lending::ahead_due() const {
     if (closed_ || opening_ahead_ || total_ >= most()) return Time::max();
     // Nobody is let through, so this is how it is found that there is one again.
-    if (circuit_.lacks_server()) return guard_.next();
+    if (circuit_.lacks_server()) return throttle_.next();
     if (staying() >= min_) return Time::max();
-    return std::max(ahead_at_, guard_.next_ahead());
+    return std::max(ahead_at_, throttle_.next_ahead());
 }
 
 /// Where there is no room to look for the server by a new connection, an old one is asked.
@@ -87,7 +86,7 @@ Lending::Time Lending::check_due(const Place& place) const {
     return after(place.heard, settings_.health_check);
 }
 
-Lending::Time Lending::resting_due(const Place& place) const {
+Lending::Time Lending::idle_due(const Place& place) const {
     Time due = place.expires;
     if (!checking_) due = std::min(due, check_due(place));
     if (open() > min_) due = std::min(due, after(place.since, settings_.idle_timeout));

@@ -50,7 +50,7 @@ constexpr auto limit_lock_wait = "SET LOCAL lock_timeout = '5s'";
 
 Connection connect_for_migration(ConnectionSettings settings) {
     settings.application_name = "tidings migrate";
-    settings.statement_timeout = settings.query_deadline = settings.query_deadline.zero();
+    settings.statement_timeout = settings.query_timeout = settings.query_timeout.zero();
     return Connection(settings);
 }
 

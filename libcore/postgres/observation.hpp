@@ -33,7 +33,7 @@ using Observe = std::function<void(const Observation&)>;
 
 inline Observation::Outcome outcome_of(const DatabaseError& error) {
     if (error.timed_out()) return Observation::Outcome::timed_out;
-    return error.connection_lost() ? Observation::Outcome::connection_lost : Observation::Outcome::failed;
+    return error.got_no_answer() ? Observation::Outcome::connection_lost : Observation::Outcome::failed;
 }
 
 /// Does `work` and tells how it went. What it adds to the observation is told as well.

@@ -4,19 +4,19 @@
 
 #include "libcore/postgres/lending_names.hpp"
 #include "libcore/postgres/pool_impl.hpp"
-#include "libcore/postgres/rerun.hpp"
+#include "libcore/postgres/retry.hpp"
 
 namespace postgres {
 
 using Clock = std::chrono::steady_clock;
 
 void PoolImpl::renew() {
-    happened([&](Clock::time_point, Orders& orders) { lending_.renew(orders); });
+    happened([&](Clock::time_point, Actions& actions) { lending_.renew(actions); });
 }
 
 void PoolImpl::resize(int max, int min) {
-    happened([&](Clock::time_point now, Orders& orders) {
-        lending_.resize(max, min, now, orders);
+    happened([&](Clock::time_point now, Actions& actions) {
+        lending_.resize(max, min, now, actions);
         if (connections_.size() < static_cast<std::size_t>(max))
             connections_.resize(static_cast<std::size_t>(max));
         opened_.resize(connections_.size());
@@ -24,11 +24,11 @@ void PoolImpl::resize(int max, int min) {
 }
 
 void PoolImpl::pause(Clock::time_point until) {
-    happened([&](Clock::time_point, Orders&) { lending_.pause(until); });
+    happened([&](Clock::time_point, Actions&) { lending_.pause(until); });
 }
 
 void PoolImpl::resume() {
-    happened([&](Clock::time_point now, Orders& orders) { lending_.resume(now, orders); });
+    happened([&](Clock::time_point now, Actions& actions) { lending_.resume(now, actions); });
 }
 
 PoolState PoolImpl::state() const {
@@ -81,7 +81,7 @@ Lease Pool::lease(std::source_location from) {
 
 Rows Pool::run_safely(const Call& call, const Parameters& parameters) {
     const bool reads = call.statement.access == Access::read;
-    Rerun rerun(std::min(deadline_, impl_->give_up_at(Clock::now())));
+    Retry rerun(std::min(deadline_, impl_->give_up_at(Clock::now())));
     for (;;) {
         bool lent = false, sent = false;
         try {
@@ -96,9 +96,9 @@ Rows Pool::run_safely(const Call& call, const Parameters& parameters) {
             sent = true;
             return lease->run_prepared(call, parameters, Connection::Begin::no);
         } catch (const DatabaseError& error) {
-            if (sent && !reads && error.connection_lost())
+            if (sent && !reads && error.got_no_answer())
                 throw CommitInDoubt(DatabaseError::Cause::connection, error.what(), error.sqlstate());
-            if (!lent || !error.is_loss() || !rerun.may_begin()) throw;
+            if (!lent || !error.connection_lost() || !rerun.may_retry()) throw;
         }
     }
 }
@@ -133,7 +133,7 @@ Lease::Lease(PoolImpl& pool, int place, std::unique_ptr<Connection> connection, 
 Lease::Lease(Lease&& other) noexcept = default;
 
 Lease::~Lease() {
-    if (connection_) pool_->give_back(place_, std::move(connection_), since_);
+    if (connection_) pool_->release(place_, std::move(connection_), since_);
 }
 
 }  // namespace postgres

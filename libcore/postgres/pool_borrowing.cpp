@@ -40,9 +40,9 @@ std::string why_none(Lending::Reason reason, int max) {
 /// in the pool has a text of its own.
 DatabaseError own_copy(const DatabaseError& error) {
     using Cause = DatabaseError::Cause;
-    const auto cause = error.is_loss()           ? Cause::connection
-                       : error.connection_lost() ? Cause::deadline
-                                                 : Cause::server;
+    const auto cause = error.connection_lost() ? Cause::connection
+                       : error.got_no_answer() ? Cause::deadline
+                                               : Cause::server;
     return {cause, std::string(error.what()), error.sqlstate(), error.constraint()};
 }
 
@@ -82,17 +82,18 @@ PoolImpl::Borrowed PoolImpl::acquire(const Lending::Ask& ask, const std::source_
 template <class Event>
 PoolImpl::Borrowed PoolImpl::take_turn(const Lending::Ask& ask, Observation& seen, const Event& event) {
     PoolLock lock(mutex_);
-    Orders orders;
-    auto grant = settle(event(orders), orders, ask, seen, lock);
+    Actions actions;
+    auto grant = settle(event(actions), actions, ask, seen, lock);
     while (!grant.open) {
         auto connection = std::move(at(grant.place));
         lock.unlock();
         if (is_sound(*connection, grant.rested, ask.deadline)) return {grant.place, std::move(connection)};
         end(std::move(connection), CloseReason::dead);
         lock.lock();
-        orders = {};
+        actions = {};
         loans_.end(grant.place);
-        grant = settle(lending_.found_dead(grant.place, ask, Clock::now(), orders), orders, ask, seen, lock);
+        grant =
+            settle(lending_.found_dead(grant.place, ask, Clock::now(), actions), actions, ask, seen, lock);
     }
     opened_[static_cast<std::size_t>(grant.place)] = {};
     return {grant.place, nullptr};
@@ -104,56 +105,56 @@ PoolImpl::Borrowed PoolImpl::borrow(Lending::Use use, Deadline deadline, const s
                            .use = use,
                            .deadline = std::min(deadline, deadline_after(settings_.acquire_timeout)),
                            .since = Clock::now()};
-    Borrowed borrowed =
-        acquire(ask, from, ask.since, [&](Orders& orders) { return lending_.ask(ask, ask.since, orders); });
+    Borrowed borrowed = acquire(ask, from, ask.since,
+                                [&](Actions& actions) { return lending_.ask(ask, ask.since, actions); });
     while (!borrowed.connection) {
         borrowed.connection = open(borrowed.place, ask, deadline, from);
         if (borrowed.connection) break;
-        borrowed = acquire(ask, from, Clock::now(), [&, place = borrowed.place](Orders& orders) {
+        borrowed = acquire(ask, from, Clock::now(), [&, place = borrowed.place](Actions& actions) {
             loans_.end(place);
-            return lending_.turned_away(place, ask, Clock::now(), orders);
+            return lending_.server_full(place, ask, Clock::now(), actions);
         });
     }
-    borrowed.connection->obey(deadline);
+    borrowed.connection->set_deadline(deadline);
     return borrowed;
 }
 
-void PoolImpl::give_back(int place, std::unique_ptr<Connection> connection, Clock::time_point since) {
-    connection->obey(Deadline::max());
+void PoolImpl::release(int place, std::unique_ptr<Connection> connection, Clock::time_point since) {
+    connection->set_deadline(Deadline::max());
     const auto verdict = connection->take_verdict();
     const bool moved = connection->has_changed_role();
     const bool unanswered = connection->is_unanswered();
     const bool usable = connection->usable();
     if (!usable && !unanswered) end(std::move(connection), CloseReason::broken);  // before its place is free
-    const auto back = happened([&](Clock::time_point now, Orders& orders) {
+    const auto back = happened([&](Clock::time_point now, Actions& actions) {
         loans_.end(place);
-        if (verdict == Connection::Verdict::answered) lending_.proved(now, orders);
-        if (verdict == Connection::Verdict::failed) lending_.struck(true, now, orders);
-        if (moved) lending_.changed_role(place, orders);
-        if (unanswered) return lending_.hold_back(place, now, orders);
+        if (verdict == Connection::Verdict::answered) lending_.server_answered(now, actions);
+        if (verdict == Connection::Verdict::failed) lending_.server_failed(true, now, actions);
+        if (moved) lending_.changed_role(place, actions);
+        if (unanswered) return lending_.quarantine(place, now, actions);
         at(place) = std::move(connection);
-        lending_.give_back(place, usable, now, orders);
+        lending_.release(place, usable, now, actions);
     });
     if (unanswered) recovery_->add(place, std::move(connection));
     if (observe_) observe_({.kind = Observation::Kind::use, .name = "use", .duration = back - since});
 }
 
-PoolImpl::Grant PoolImpl::settle(Lending::Answer answer, Orders& orders, const Lending::Ask& ask,
+PoolImpl::Grant PoolImpl::settle(Lending::Answer answer, Actions& actions, const Lending::Ask& ask,
                                  Observation& seen, PoolLock& lock) {
     auto& self = *static_cast<Waiter*>(ask.who);
     auto now = ask.since;
     const bool waits = std::holds_alternative<Lending::Waits>(answer);
     if (waits) self.answer.reset();
-    perform(orders, lock);
+    perform(actions, lock);
     if (waits) {
         lock.unlock();
-        const bool told = self.told.heard_until(ask.deadline);
+        const bool told = self.told.wait_until(ask.deadline);
         lock.lock();
         if (!told && !self.answer) {
             self.answer = lending_.give_up(&self, Clock::now());
         } else if (!told) {
             lock.unlock();
-            self.told.heard_until(Deadline::max());  // it is about to ring
+            self.told.wait_until(Deadline::max());  // it is about to ring
             lock.lock();
         }
         answer = *self.answer;
@@ -184,10 +185,10 @@ std::unique_ptr<Connection> PoolImpl::open(int place, const Lending::Ask& ask, D
     try {
         connection = unopened();
         if (connection->open(deadline)) {
-            happened([&](Clock::time_point now, Orders& orders) {
+            happened([&](Clock::time_point now, Actions& actions) {
                 know(place, *connection);
                 loans_.opened(place, now);
-                lending_.opened(place, now, orders);
+                lending_.opened(place, now, actions);
             });
             return connection;
         }
@@ -204,9 +205,9 @@ std::unique_ptr<Connection> PoolImpl::open(int place, const Lending::Ask& ask, D
         throw;
     }
     // Closed half-way it would be one more at the server than there are here, until that notices.
-    happened([&](Clock::time_point now, Orders& orders) {
+    happened([&](Clock::time_point now, Actions& actions) {
         loans_.end(place);
-        lending_.left_opening(place, now, orders);
+        lending_.abandon_opening(place, now, actions);
     });
     recovery_->add(place, std::move(connection));
     const DatabaseError error(DatabaseError::Cause::deadline,
@@ -231,11 +232,11 @@ void PoolImpl::could_not_open(int place, std::optional<DatabaseError> error) {
     const auto why = !error || error->is_refused_login() ? Lending::Failure::refused
                      : error->is_full()                  ? Lending::Failure::too_many
                                                          : Lending::Failure::unreachable;
-    happened([&](Clock::time_point now, Orders& orders) {
+    happened([&](Clock::time_point now, Actions& actions) {
         failure_.reset();
         if (error) failure_.emplace(own_copy(*error));
         loans_.end(place);
-        lending_.failed(place, now, orders, why);
+        lending_.failed(place, now, actions, why);
     });
 }
 

@@ -35,7 +35,7 @@ public:
     ~PoolImpl();
 
     Borrowed borrow(Lending::Use use, Deadline deadline, const std::source_location& from);
-    void give_back(int place, std::unique_ptr<Connection> connection, Clock::time_point since);
+    void release(int place, std::unique_ptr<Connection> connection, Clock::time_point since);
 
     void renew();
     void resize(int max, int min);
@@ -52,7 +52,7 @@ public:
     std::vector<ConnectionReport> connections() const;
 
 private:
-    using Orders = Lending::Orders;
+    using Actions = Lending::Actions;
     using Grant = Lending::Grant;
 
     /// What is known of a connection while somebody else has it.
@@ -67,7 +67,7 @@ private:
     /// A sound connection, or (null) the right to open one.
     template <class Event>
     Borrowed take_turn(const Lending::Ask& ask, Observation& seen, const Event& event);
-    Grant settle(Lending::Answer answer, Orders& orders, const Lending::Ask& ask, Observation& seen,
+    Grant settle(Lending::Answer answer, Actions& actions, const Lending::Ask& ask, Observation& seen,
                  PoolLock& lock);
     bool is_sound(Connection& connection, Clock::duration rested, Deadline deadline) const;
     /// Null if the server has no room for it.
@@ -88,10 +88,10 @@ private:
     template <class Event>
     Clock::time_point happened(const Event& event) {
         PoolLock lock(mutex_);
-        Orders orders;
+        Actions actions;
         const auto now = Clock::now();
-        event(now, orders);
-        perform(orders, lock);
+        event(now, actions);
+        perform(actions, lock);
         return now;
     }
 
@@ -99,11 +99,11 @@ private:
     void end(const std::vector<std::unique_ptr<Connection>>& connections,
              const std::vector<CloseReason>& reasons) const;
     /// Connections end while the lock is open.
-    void perform(Orders& orders, PoolLock& lock);
+    void perform(Actions& actions, PoolLock& lock);
 
-    static void tell(const Orders& orders, PoolLock& lock) {
-        for (const auto& [who, grant] : orders.granted) lock.tell(who, grant);
-        for (const auto& [who, refusal] : orders.refused) lock.tell(who, refusal);
+    static void tell(const Actions& actions, PoolLock& lock) {
+        for (const auto& [who, grant] : actions.granted) lock.tell(who, grant);
+        for (const auto& [who, refusal] : actions.refused) lock.tell(who, refusal);
     }
 
     void know(int place, const Connection& connection) {

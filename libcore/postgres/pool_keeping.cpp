@@ -41,18 +41,18 @@ PoolImpl::~PoolImpl() {
     opener_.request_stop();
     opener_.join();
     recovery_.reset();
-    happened([&](Clock::time_point, Orders& orders) { lending_.close(orders); });
+    happened([&](Clock::time_point, Actions& actions) { lending_.close(actions); });
     assert(state().total == 0 && "a lease outlives its pool");
 }
 
 void PoolImpl::keep_house(const std::stop_token& stop) {
     PoolLock lock(mutex_);
     while (!stop.stop_requested()) {
-        Orders orders;
-        lending_.tick(Clock::now(), orders);
-        const auto [open, check] = std::pair(orders.open, orders.check);
-        const bool busy = open || check || !orders.close.empty();
-        perform(orders, lock);
+        Actions actions;
+        lending_.tick(Clock::now(), actions);
+        const auto [open, check] = std::pair(actions.open, actions.check);
+        const bool busy = open || check || !actions.close.empty();
+        perform(actions, lock);
         if (open) {
             to_open_ = open;
             errand_.notify_one();
@@ -107,10 +107,10 @@ void PoolImpl::open_ahead(const std::stop_token& stop) {
 }
 
 void PoolImpl::opened(int place, std::unique_ptr<Connection> connection) {
-    happened([&](Clock::time_point now, Orders& orders) {
+    happened([&](Clock::time_point now, Actions& actions) {
         know(place, *connection);
         at(place) = std::move(connection);
-        lending_.opened(place, now, orders);
+        lending_.opened(place, now, actions);
     });
 }
 
@@ -119,22 +119,22 @@ void PoolImpl::look_after(int place, PoolLock& lock) {
     lock.unlock();
     const bool alive = !connection->is_stale() && connection->answers_within(ping_patience);
     if (!alive) end(std::move(connection), CloseReason::unhealthy);
-    happened([&](Clock::time_point now, Orders& orders) {
+    happened([&](Clock::time_point now, Actions& actions) {
         at(place) = std::move(connection);
-        lending_.checked(place, alive, now, orders);
+        lending_.validated(place, alive, now, actions);
     });
     lock.lock();
 }
 
 void PoolImpl::recovered(int place, std::unique_ptr<Connection> connection, bool sound) {
     if (!sound) end(std::move(connection), CloseReason::unanswered);
-    happened([&](Clock::time_point now, Orders& orders) {
+    happened([&](Clock::time_point now, Actions& actions) {
         if (sound) {
             at(place) = std::move(connection);
-            return lending_.recovered(place, now, orders);
+            return lending_.recovered(place, now, actions);
         }
-        lending_.struck(false, now, orders);
-        lending_.closed(place, now, orders);
+        lending_.server_failed(false, now, actions);
+        lending_.closed(place, now, actions);
     });
 }
 
@@ -155,10 +155,10 @@ void PoolImpl::end(const std::vector<std::unique_ptr<Connection>>& connections,
                   .backend_pid = connections[i]->backend_pid()});
 }
 
-void PoolImpl::perform(Orders& orders, PoolLock& lock) {
-    tell(orders, lock);
-    while (!orders.close.empty()) {
-        const auto closings = std::move(orders.close);
+void PoolImpl::perform(Actions& actions, PoolLock& lock) {
+    tell(actions, lock);
+    while (!actions.close.empty()) {
+        const auto closings = std::move(actions.close);
         std::vector<std::unique_ptr<Connection>> ending;
         std::vector<CloseReason> reasons;
         for (const auto& closing : closings) {
@@ -169,9 +169,9 @@ void PoolImpl::perform(Orders& orders, PoolLock& lock) {
         end(ending, reasons);
         ending.clear();
         lock.lock();
-        orders = {};
-        for (const auto& closing : closings) lending_.closed(closing.place, Clock::now(), orders);
-        tell(orders, lock);
+        actions = {};
+        for (const auto& closing : closings) lending_.closed(closing.place, Clock::now(), actions);
+        tell(actions, lock);
     }
     if (lending_.due() < sleeping_until_) {
         sleeping_until_ = awake;

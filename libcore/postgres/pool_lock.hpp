@@ -16,17 +16,17 @@
 namespace postgres {
 
 /// A semaphore of POSIX, because it may end as soon as it was heard, while who rang is not yet back.
-class Wake {
+class Semaphore {
 public:
-    Wake() { sem_init(&semaphore_, 0, 0); }
-    ~Wake() { sem_destroy(&semaphore_); }
-    Wake(const Wake&) = delete;
-    Wake& operator=(const Wake&) = delete;
+    Semaphore() { sem_init(&semaphore_, 0, 0); }
+    ~Semaphore() { sem_destroy(&semaphore_); }
+    Semaphore(const Semaphore&) = delete;
+    Semaphore& operator=(const Semaphore&) = delete;
 
-    void ring() { sem_post(&semaphore_); }
+    void post() { sem_post(&semaphore_); }
 
     /// False when the deadline came first.
-    bool heard_until(Deadline deadline) {
+    bool wait_until(Deadline deadline) {
         const auto since = deadline.time_since_epoch();
         const auto seconds = std::chrono::floor<std::chrono::seconds>(since);
         const timespec until{.tv_sec = seconds.count(), .tv_nsec = (since - seconds).count()};
@@ -41,7 +41,7 @@ private:
 
 /// Stands on its thread's stack.
 struct Waiter {
-    Wake told;
+    Semaphore told;
     std::optional<Lending::Answer> answer{};  ///< under the lock
 };
 
@@ -62,7 +62,7 @@ public:
     void unlock() {
         locked_ = false;
         mutex_.unlock();
-        for (Waiter* waiter : std::exchange(told_, {})) waiter->told.ring();
+        for (Waiter* waiter : std::exchange(told_, {})) waiter->told.post();
     }
     void tell(Lending::Who who, const Lending::Answer& answer) {
         auto* const waiter = static_cast<Waiter*>(who);

@@ -27,9 +27,9 @@ struct PoolSettings {
     /// Connections above `min` are closed when they have rested for so long.
     std::chrono::milliseconds idle_timeout{30'000};
     /// Less up to 10 %, so that connections made together do not end together.
-    std::chrono::milliseconds lifetime{1'800'000};
+    std::chrono::milliseconds max_lifetime{1'800'000};
     /// How often a connection is lent before another takes its place.
-    int uses = 0;
+    int max_uses = 0;
     Validation validation = Validation::peek;
     /// The server is asked over every connection that has rested for so long.
     std::chrono::milliseconds health_check{30'000};
@@ -37,7 +37,7 @@ struct PoolSettings {
     int connects_at_once = 4;
     int connects_per_second = 10;
     /// More are refused at once. Unless it is said: ten for each connection, at least 64.
-    std::optional<int> most_waiting{};
+    std::optional<int> max_waiting{};
     /// Waiting for longer than this, for all of the interval, is overload: then nobody waits for more than
     /// twice as long.
     std::chrono::milliseconds shed_above{50};
@@ -47,7 +47,7 @@ struct PoolSettings {
     /// So many failures of the server in a row, and nobody is let through; without a server until there is
     /// one again, with one that fails whoever it lets connect for so long, and then one at a time.
     int circuit_failures = 5;
-    std::chrono::milliseconds circuit_hold{30'000};
+    std::chrono::milliseconds circuit_open_for{30'000};
 };
 
 }  // namespace postgres

@@ -156,7 +156,7 @@ domain::Result<Preview> preview(Pool& pool, const PreviewQuery& query) {
     } catch (const PoolExhausted&) {
         throw;  // it was not asked at all
     } catch (const DatabaseError& error) {
-        if (!error.timed_out() || error.connection_lost()) throw;
+        if (!error.timed_out() || error.got_no_answer()) throw;
         return domain::Error{"too_slow", "to", "is too far ahead to be counted in time"};
     }
 }

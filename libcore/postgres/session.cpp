@@ -69,7 +69,7 @@ std::string as_script(const SessionSettings& settings) {
     return script;
 }
 
-const char* question_whether_told() {
+const char* settings_probe() {
     return "SELECT current_setting('tidings.told', true)";
 }
 

@@ -25,7 +25,7 @@ std::string as_script(const SessionSettings& settings);
 
 /// Asks the session whether it has taken what the startup packet carried: one row, one column, "yes". A
 /// pooler may have kept it to itself.
-const char* question_whether_told();
+const char* settings_probe();
 /// A pooler's refusal of a startup packet that carries options: PgBouncer names `options`, or since 1.20 what
 /// is in them.
 bool refuses_options(const DatabaseError& error);

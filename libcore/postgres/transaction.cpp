@@ -47,7 +47,7 @@ void Transaction::commit() {
     } catch (const DatabaseError& error) {
         connection_.ends_transaction_ = connection_.is_unanswered();
         finish(outcome_of(error), &error);
-        if (error.connection_lost())
+        if (error.got_no_answer())
             throw CommitInDoubt(DatabaseError::Cause::connection, error.what(), error.sqlstate());
         throw;
     }

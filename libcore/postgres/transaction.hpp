@@ -9,7 +9,7 @@
 
 #include "libcore/postgres/connection.hpp"
 #include "libcore/postgres/pool.hpp"
-#include "libcore/postgres/rerun.hpp"
+#include "libcore/postgres/retry.hpp"
 
 namespace postgres {
 
@@ -49,7 +49,7 @@ private:
 template <class F>
 std::invoke_result_t<F&, Transaction&> transact(Pool& pool, F&& f,
                                                 std::source_location from = std::source_location::current()) {
-    for (Rerun rerun(pool.deadline());;) {
+    for (Retry rerun(pool.deadline());;) {
         bool lent = false;
         try {
             const Lease lease = pool.lease(from);
@@ -66,7 +66,7 @@ std::invoke_result_t<F&, Transaction&> transact(Pool& pool, F&& f,
         } catch (const CommitInDoubt&) {
             throw;
         } catch (const DatabaseError& error) {
-            if (!lent || !rerun.worthwhile(error)) throw;
+            if (!lent || !rerun.may_retry_after(error)) throw;
         }
     }
 }

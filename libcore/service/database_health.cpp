@@ -81,7 +81,7 @@ int circuit_state(postgres::Circuit::State state) {
     switch (state) {
         case postgres::Circuit::State::closed:
             return 0;
-        case postgres::Circuit::State::probing:
+        case postgres::Circuit::State::half_open:
             return 1;
         case postgres::Circuit::State::open:
             return 2;

@@ -36,7 +36,7 @@ struct DatabaseFacts {
     double critical = 0;
 };
 
-/// 0 closed, 1 probing, 2 open.
+/// 0 closed, 1 half open, 2 open.
 int circuit_state(postgres::Circuit::State state);
 
 std::vector<Signal> signals_of(const DatabaseFacts& facts);

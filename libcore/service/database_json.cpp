@@ -3,7 +3,7 @@
 #include <array>
 #include <cmath>
 
-#include "libcore/service/database.hpp"
+#include "libcore/service/database_monitor.hpp"
 
 namespace service {
 
@@ -61,7 +61,7 @@ void write(json::Writer& writer, const char* name, const Percentiles& times) {
 }
 
 void write_members(json::Writer& writer, const postgres::PoolState& state) {
-    constexpr std::array names{"closed", "probing", "open"};
+    constexpr std::array names{"closed", "half_open", "open"};
     writer.member("total", state.total)
         .member("idle", state.idle)
         .member("active", state.active)
@@ -95,7 +95,7 @@ void write(json::Writer& writer, const char* name, const std::map<std::string_vi
 
 }  // namespace
 
-void DatabaseDesk::write_health(json::Writer& writer, const Health& health, const Answer& answer) const {
+void DatabaseMonitor::write_health(json::Writer& writer, const Health& health, const Answer& answer) const {
     writer.member("status", to_string(health.status)).member("score", health.score);
     writer.key("reasons").begin_array();
     for (const auto& [alert, points, text] : health.reasons) {
@@ -138,7 +138,7 @@ void DatabaseDesk::write_health(json::Writer& writer, const Health& health, cons
     writer.end_array();
 }
 
-void DatabaseDesk::write_pools(json::Writer& writer) const {
+void DatabaseMonitor::write_pools(json::Writer& writer) const {
     writer.key("pools").begin_array();
     for (const auto& watched : watched_) {
         const auto& meter = watched.meter;
@@ -175,7 +175,7 @@ void DatabaseDesk::write_pools(json::Writer& writer) const {
     writer.end_array();
 }
 
-void DatabaseDesk::write_connections(json::Writer& writer) const {
+void DatabaseMonitor::write_connections(json::Writer& writer) const {
     writer.key("pools").begin_array();
     for (const auto& watched : watched_) {
         writer.begin_object().member("name", watched.name).key("connections").begin_array();
@@ -206,7 +206,7 @@ void DatabaseDesk::write_connections(json::Writer& writer) const {
     writer.end_array();
 }
 
-void DatabaseDesk::write_queries(json::Writer& writer, std::size_t top) const {
+void DatabaseMonitor::write_queries(json::Writer& writer, std::size_t top) const {
     const auto report = statements_.report(top);
     write(writer, "lastThousand", report.window);
     writer.key("speeds").begin_object();

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "libcore/json/problem.hpp"
-#include "libcore/service/database.hpp"
+#include "libcore/service/database_monitor.hpp"
 
 namespace service {
 
@@ -56,7 +56,7 @@ runtime::Reply object(const Write& write) {
 
 }  // namespace
 
-std::vector<runtime::OpsRoute> DatabaseDesk::routes() {
+std::vector<runtime::OpsRoute> DatabaseMonitor::routes() {
     const auto look_at = [](std::string path, auto show) {
         return runtime::OpsRoute{.path = std::move(path), .get = std::move(show)};
     };
@@ -71,13 +71,13 @@ std::vector<runtime::OpsRoute> DatabaseDesk::routes() {
                         const auto top = top_of(request.query);
                         return object([&](auto& writer) { write_queries(writer, top); });
                     }),
-            order_route("/pool/pause", PoolOrder::Kind::pause),
-            order_route("/pool/resume", PoolOrder::Kind::resume),
-            order_route("/pool/reconnect", PoolOrder::Kind::reconnect),
-            order_route("/pool/resize", PoolOrder::Kind::resize)};
+            order_route("/pool/pause", PoolCommand::Kind::pause),
+            order_route("/pool/resume", PoolCommand::Kind::resume),
+            order_route("/pool/reconnect", PoolCommand::Kind::reconnect),
+            order_route("/pool/resize", PoolCommand::Kind::resize)};
 }
 
-runtime::Reply DatabaseDesk::health(const runtime::Request& request) const {
+runtime::Reply DatabaseMonitor::health(const runtime::Request& request) const {
     const auto [health, answer] = [&] {
         const std::lock_guard lock(mutex_);
         return std::pair(health_, answer_);
@@ -90,7 +90,7 @@ runtime::Reply DatabaseDesk::health(const runtime::Request& request) const {
     return reply;
 }
 
-runtime::Reply DatabaseDesk::everything() const {
+runtime::Reply DatabaseMonitor::everything() const {
     return object([&](json::Writer& writer) {
         {
             const std::lock_guard lock(mutex_);
@@ -108,13 +108,13 @@ runtime::Reply DatabaseDesk::everything() const {
     });
 }
 
-runtime::OpsRoute DatabaseDesk::order_route(const char* path, PoolOrder::Kind kind) {
+runtime::OpsRoute DatabaseMonitor::order_route(const char* path, PoolCommand::Kind kind) {
     return {.path = path,
             .get = [this](const auto&) { return object([&](auto& writer) { write_pools(writer); }); },
             .post = [this, kind](const auto& request) { return answer(kind, request.body); }};
 }
 
-runtime::Reply DatabaseDesk::answer(PoolOrder::Kind kind, std::string_view body) {
+runtime::Reply DatabaseMonitor::answer(PoolCommand::Kind kind, std::string_view body) {
     const auto order = decode_pool_order(kind, body);
     if (!order) return refusal(order.errors());
     const auto meant = meant_by(kind, *order);
@@ -125,37 +125,38 @@ runtime::Reply DatabaseDesk::answer(PoolOrder::Kind kind, std::string_view body)
     return object([&](json::Writer& writer) { write_pools(writer); });
 }
 
-std::vector<DatabaseDesk::Watched*> DatabaseDesk::meant_by(PoolOrder::Kind kind, const PoolOrder& order) {
+std::vector<DatabaseMonitor::Watched*> DatabaseMonitor::meant_by(PoolCommand::Kind kind,
+                                                                 const PoolCommand& order) {
     std::vector<Watched*> meant;
     for (auto& watched : watched_) {
-        const bool chosen = order.pool.empty() ? kind != PoolOrder::Kind::resize || meant.empty()
+        const bool chosen = order.pool.empty() ? kind != PoolCommand::Kind::resize || meant.empty()
                                                : order.pool == watched.name;
         if (chosen) meant.push_back(&watched);
     }
     return meant;
 }
 
-std::optional<domain::Error> DatabaseDesk::obey(PoolOrder::Kind kind, const PoolOrder& order,
-                                                Watched& watched) {
+std::optional<domain::Error> DatabaseMonitor::obey(PoolCommand::Kind kind, const PoolCommand& order,
+                                                   Watched& watched) {
     namespace log = runtime::log;
     auto& pool = *watched.pool;
     switch (kind) {
-        case PoolOrder::Kind::pause:
+        case PoolCommand::Kind::pause:
             if (stop_.stop_requested())
                 return domain::Error{"stopping", "", "the service is stopping: it needs its connections"};
             pool.pause(Clock::now() + order.length);
             log::warn("an operator has paused a database pool",
                       {{"pool", watched.name}, {"for_ms", order.length.count()}});
             break;
-        case PoolOrder::Kind::resume:
+        case PoolCommand::Kind::resume:
             pool.resume();
             log::warn("an operator has resumed a database pool", {{"pool", watched.name}});
             break;
-        case PoolOrder::Kind::reconnect:
+        case PoolCommand::Kind::reconnect:
             pool.renew();
             log::warn("an operator has renewed the connections of a database pool", {{"pool", watched.name}});
             break;
-        case PoolOrder::Kind::resize: {
+        case PoolCommand::Kind::resize: {
             const auto before = pool.state();
             const int max = order.max.value_or(before.max);
             const int min = order.min.value_or(std::min(before.min, max));

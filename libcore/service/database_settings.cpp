@@ -102,7 +102,7 @@ PoolPlan read_plan(Environment& environment, AppEnv app_env, const PoolUser& use
 
 /// What is done for connections that rest, that are made, that are waited for, that stay out.
 void read_care(Environment& environment, postgres::PoolSettings& settings) {
-    constexpr int most_connects = 500, most_waiting = 100'000;
+    constexpr int most_connects = 500, max_waiting = 100'000;
     const auto validation = environment.choice("DB_VALIDATION", "peek", {"off", "peek", "ping"});
     settings.validation = validation == "off"    ? postgres::Validation::off
                           : validation == "ping" ? postgres::Validation::ping
@@ -113,8 +113,8 @@ void read_care(Environment& environment, postgres::PoolSettings& settings) {
     settings.connects_per_second =
         environment.integer("DB_CONNECTS_PER_SECOND", settings.connects_per_second, 0, most_connects);
     // By the size of the pool, which may change.
-    const int waiting = environment.integer("DB_MAX_WAITING", 0, 0, most_waiting);
-    if (waiting > 0) settings.most_waiting = waiting;
+    const int waiting = environment.integer("DB_MAX_WAITING", 0, 0, max_waiting);
+    if (waiting > 0) settings.max_waiting = waiting;
     settings.shed_above = environment.duration("DB_SHED_ABOVE", settings.shed_above, 0s, 1min);
     settings.leak_after = environment.duration("DB_LEAK_AFTER", settings.leak_after, 0s, 24h);
 }
@@ -150,24 +150,24 @@ postgres::PoolSettings read_database_settings(Environment& environment, AppEnv a
     settings.min = environment.integer("DB_POOL_MIN", at_most(plan.min, settings.max, "DB_POOL_MAX"), 0, 500);
     settings.acquire_timeout = environment.duration("DB_ACQUIRE_TIMEOUT", plan.acquire, 10ms, 5min);
     connection.connect_timeout = environment.duration("DB_CONNECT_TIMEOUT", plan.connect, 100ms, 60s);
-    settings.lifetime = environment.duration("DB_LIFETIME", plan.lifetime, 1s, 24h);
-    settings.idle_timeout =
-        environment.duration("DB_IDLE_TIMEOUT", at_most(plan.idle, settings.lifetime, "DB_LIFETIME"), 1s, 1h);
-    settings.uses = environment.integer("DB_MAX_USES", plan.uses, 0, 1'000'000'000);
+    settings.max_lifetime = environment.duration("DB_LIFETIME", plan.lifetime, 1s, 24h);
+    settings.idle_timeout = environment.duration(
+        "DB_IDLE_TIMEOUT", at_most(plan.idle, settings.max_lifetime, "DB_LIFETIME"), 1s, 1h);
+    settings.max_uses = environment.integer("DB_MAX_USES", plan.uses, 0, 1'000'000'000);
     settings.circuit_failures =
         environment.integer("DB_CIRCUIT_FAILURES", settings.circuit_failures, 0, 1'000);
-    settings.circuit_hold = environment.duration("DB_CIRCUIT_OPEN", settings.circuit_hold, 100ms, 1h);
+    settings.circuit_open_for = environment.duration("DB_CIRCUIT_OPEN", settings.circuit_open_for, 100ms, 1h);
     connection.statement_timeout = environment.duration("DB_STATEMENT_TIMEOUT", plan.statement, 100ms, 10min);
-    connection.query_deadline = environment.duration(
+    connection.query_timeout = environment.duration(
         "DB_QUERY_TIMEOUT", {connection.statement_timeout + 1s, "1s above DB_STATEMENT_TIMEOUT"}, 100ms,
         11min);
 
     read_care(environment, settings);
 
     if (settings.min > settings.max) environment.reject("DB_POOL_MIN", "is above DB_POOL_MAX");
-    if (settings.idle_timeout > settings.lifetime)
+    if (settings.idle_timeout > settings.max_lifetime)
         environment.reject("DB_IDLE_TIMEOUT", "is above DB_LIFETIME");
-    if (connection.query_deadline < connection.statement_timeout)
+    if (connection.query_timeout < connection.statement_timeout)
         environment.reject("DB_QUERY_TIMEOUT",
                            "is below DB_STATEMENT_TIMEOUT: the server would go on for nobody");
     return settings;

@@ -55,8 +55,8 @@ std::vector<ReplicaSettings> read_replica_settings(Environment& environment, App
     usual.circuit_failures = 0;  // whether it answers is looked at four times a second
     auto& connection = usual.connection;
     connection.connect_timeout = std::min(connection.connect_timeout, longest_connect);
-    connection.query_deadline = environment.duration("READ_REPLICA_TIMEOUT", 2s, 100ms, 10min);
-    connection.statement_timeout = std::min(connection.statement_timeout, connection.query_deadline);
+    connection.query_timeout = environment.duration("READ_REPLICA_TIMEOUT", 2s, 100ms, 10min);
+    connection.statement_timeout = std::min(connection.statement_timeout, connection.query_timeout);
 
     std::vector<ReplicaSettings> replicas;
     std::set<std::string> names;

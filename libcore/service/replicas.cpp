@@ -40,7 +40,7 @@ std::string_view to_string(ReplicaChoice::Standing standing) {
 postgres::ConnectionSettings settings_of_looks(postgres::ConnectionSettings settings) {
     settings.connect_timeout = look_patience;
     settings.statement_timeout = look_patience;
-    settings.query_deadline = look_patience;
+    settings.query_timeout = look_patience;
     return settings;
 }
 
@@ -60,7 +60,7 @@ struct Replicas::Replica {
         : name(settings.name),
           looks(settings_of_looks(settings.pool.connection)),
           pool(open("replica " + settings.name, settings.pool)),
-          patience(settings.pool.connection.query_deadline),
+          patience(settings.pool.connection.query_timeout),
           answered(count_reads(registry, settings.name)) {}
 
     const std::string name;
@@ -229,7 +229,7 @@ void Replicas::Read::failed(const postgres::DatabaseError& error) {
         if (dynamic_cast<const postgres::PoolExhausted*>(&error) != nullptr) return Fallbacks::exhausted;
         if (error.timed_out()) return Fallbacks::timed_out;
         if (error.may_rerun_transaction()) return Fallbacks::conflict;
-        return error.connection_lost() ? Fallbacks::lost : Fallbacks::refused;
+        return error.got_no_answer() ? Fallbacks::lost : Fallbacks::refused;
     }();
     replicas_.fallbacks_->count(reason);
     if (reason != Fallbacks::lost) return;

@@ -8,7 +8,7 @@
 #include "libcore/runtime/ops_server.hpp"
 #include "libcore/runtime/periodic.hpp"
 #include "libcore/runtime/stop_signal.hpp"
-#include "libcore/service/database.hpp"
+#include "libcore/service/database_monitor.hpp"
 #include "libcore/service/pause_watch.hpp"
 #include "libcore/service/replicas.hpp"
 #include "libcore/service/start_up.hpp"
@@ -24,11 +24,11 @@ int serve(const api::Settings& settings) {
     const runtime::StopSignal stop(settings.grace);
     runtime::Registry registry("api-svc");
     runtime::Loops loops(registry, settings.stuck_after);
-    service::DatabaseDesk database(registry, stop.token());
+    service::DatabaseMonitor database(registry, stop.token());
     postgres::Pool pool = database.open("main", settings.pool);
     service::Replicas replicas(settings.replicas, pool, loops, database.opener());
     database.show_replicas([&] { return replicas.views(); });
-    const runtime::Periodic watching("database_desk", loops, [&] { return database.look(); });
+    const runtime::Periodic watching("database_monitor", loops, [&] { return database.look(); });
     service::PauseState pause(registry);
     runtime::OpsServer ops(settings.ops, {.registry = registry,
                                           .stopping = stop.token(),

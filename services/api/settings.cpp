@@ -52,7 +52,7 @@ Settings read_settings(runtime::Environment& environment) {
     settings.http.threads = environment.integer("API_THREADS", 16, 1, 256);
     settings.door.request_timeout =
         environment.duration("API_REQUEST_TIMEOUT",
-                             {settings.pool.acquire_timeout + settings.pool.connection.query_deadline,
+                             {settings.pool.acquire_timeout + settings.pool.connection.query_timeout,
                               "DB_ACQUIRE_TIMEOUT and DB_QUERY_TIMEOUT together"},
                              100ms, 16min);
     // Room for the headers, so that a body that is too large is our 413 with a request id.

@@ -8,7 +8,7 @@
 #include "libcore/runtime/periodic.hpp"
 #include "libcore/runtime/stop_signal.hpp"
 #include "libcore/service/broker.hpp"
-#include "libcore/service/database.hpp"
+#include "libcore/service/database_monitor.hpp"
 #include "libcore/service/pause_watch.hpp"
 #include "libcore/service/start_up.hpp"
 #include "services/scheduler/commands.hpp"
@@ -30,10 +30,10 @@ int serve(scheduler::Settings settings) {
     runtime::Registry registry("scheduler-svc");
     runtime::Loops loops(registry, settings.stuck_after);
     const runtime::Check broker = service::watch_broker(settings.broker, registry);
-    service::DatabaseDesk database(registry, stop.token());
+    service::DatabaseMonitor database(registry, stop.token());
     postgres::Pool pool = database.open("main", settings.database);
     postgres::Pool housekeeping_pool = database.open("housekeeping", settings.housekeeping);
-    const runtime::Periodic watching("database_desk", loops, [&] { return database.look(); });
+    const runtime::Periodic watching("database_monitor", loops, [&] { return database.look(); });
     service::PauseState pause(registry);
 
     scheduler::Guardian guardian(pool, registry);

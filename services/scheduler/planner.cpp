@@ -48,7 +48,7 @@ std::chrono::milliseconds Planner::run_once() {
         try {
             messages += plan(unit, keep_going);
         } catch (const postgres::DatabaseError& error) {
-            if (error.connection_lost()) throw;
+            if (error.got_no_answer()) throw;
             failed = std::current_exception();
             runtime::log::error("a unit cannot be planned",
                                 {{"message_type", unit.message_type},

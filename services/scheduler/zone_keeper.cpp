@@ -41,7 +41,7 @@ postgres::PoolSettings for_zones(postgres::PoolSettings settings) {
     settings.max = 1;
     settings.min = 0;
     settings.connection.statement_timeout = 4min;
-    settings.connection.query_deadline = settings.connection.statement_timeout + 1s;
+    settings.connection.query_timeout = settings.connection.statement_timeout + 1s;
     return settings;
 }
 

@@ -12,7 +12,7 @@
 #include "libcore/runtime/periodic.hpp"
 #include "libcore/runtime/stop_signal.hpp"
 #include "libcore/service/broker.hpp"
-#include "libcore/service/database.hpp"
+#include "libcore/service/database_monitor.hpp"
 #include "libcore/service/pause_watch.hpp"
 #include "libcore/service/start_up.hpp"
 #include "services/worker/circuit.hpp"
@@ -29,9 +29,9 @@ int serve(worker::Settings settings) {
     runtime::Registry registry("worker-svc");
     runtime::Loops loops(registry, settings.stuck_after);
     const runtime::Check broker = service::watch_broker(settings.broker, registry);
-    service::DatabaseDesk database(registry, stop.token());
+    service::DatabaseMonitor database(registry, stop.token());
     postgres::Pool pool = database.open("main", settings.database);
-    const runtime::Periodic watching("database_desk", loops, [&] { return database.look(); });
+    const runtime::Periodic watching("database_monitor", loops, [&] { return database.look(); });
     service::PauseState pause(registry);
     std::optional<worker::ProviderRate> rate;
     if (settings.rate.limit) rate.emplace(settings.rate, loops);

@@ -158,7 +158,7 @@ struct Options {
     int runs = 5;
 };
 
-void add(bench::Report& report, const std::string& who, const bench::Seen& seen) {
+void add(bench::Report& report, const std::string& who, const bench::ClosedLoop& seen) {
     report.add("qps_" + who, seen.per_second, "1/s");
     report.add("p50_" + who, seen.p50, "ms");
     report.add("p99_" + who, seen.p99, "ms");
@@ -173,7 +173,7 @@ void run(const support::TestDatabase& database, const Options& options, bench::R
         settings.connection.session = {};
         settings.max = connections;
         postgres::Pool pool(settings);
-        const auto seen = bench::ask_all_the_time(options.callers, time, [&](int) {
+        const auto seen = bench::closed_loop(options.callers, time, [&](int) {
             const int number = some_number();
             return pool.run(read_row, number).front().get<int>(0) == number;
         });
@@ -184,7 +184,7 @@ void run(const support::TestDatabase& database, const Options& options, bench::R
     for (const std::size_t lanes : {1u, 2u, 4u}) {
         std::deque<Lane> all;
         for (std::size_t i = 0; i < lanes; ++i) all.emplace_back(database.url());
-        const auto seen = bench::ask_all_the_time(options.callers, time, [&](int caller) {
+        const auto seen = bench::closed_loop(options.callers, time, [&](int caller) {
             const int number = some_number();
             return all[static_cast<std::size_t>(caller) % lanes].ask(number) == number;
         });

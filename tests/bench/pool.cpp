@@ -76,7 +76,7 @@ bool read_one(postgres::Pool& pool, int users) {
 /// `where` becomes the end of every metric.
 void read_by_key(const support::TestDatabase& database, const Options& options, const bench::Reading& reading,
                  const std::string& where, bench::Report& report) {
-    const auto add = [&](const std::string& who, const bench::Seen& seen) {
+    const auto add = [&](const std::string& who, const bench::ClosedLoop& seen) {
         report.add(who + "qps" + where, seen.per_second, "1/s");
         report.add(who + "p50" + where, seen.p50, "ms");
         if (seen.p99 > 0) report.add(who + "p99" + where, seen.p99, "ms");
@@ -85,15 +85,15 @@ void read_by_key(const support::TestDatabase& database, const Options& options, 
     double ours = 0;
     {
         auto settings = pool_of(database, reading.connections, 0);
-        settings.most_waiting = reading.callers;
+        settings.max_waiting = reading.callers;
         settings.shed_above = 0ms;
         postgres::Pool pool(settings);
-        const auto seen = bench::ask_all_the_time(reading.callers, reading.time,
-                                                  [&](int) { return read_one(pool, options.users); });
+        const auto seen = bench::closed_loop(reading.callers, reading.time,
+                                             [&](int) { return read_one(pool, options.users); });
         add("", seen);
         ours = seen.per_second;
     }
-    const auto beside = [&](const std::string& who, const bench::Seen& seen) {
+    const auto beside = [&](const std::string& who, const bench::ClosedLoop& seen) {
         add(who + "_", seen);
         report.add("ratio_to_" + who + where, ours / seen.per_second, "ratio");
     };
@@ -148,7 +148,7 @@ void serve_mixed(const support::TestDatabase& database, const Options& options, 
     constexpr int callers = 64;
     for (const int rate : {50, 500, 5000}) {
         postgres::Pool pool(pool_of(database, 15, 5));
-        auto load = bench::ask_at_a_rate(callers, rate, std::chrono::seconds(options.seconds + 2), [&](int) {
+        auto load = bench::open_loop(callers, rate, std::chrono::seconds(options.seconds + 2), [&](int) {
             return tried([&] { return ask_something(pool, options.users); });
         });
         report.add(fmt::format("mixed_{}_served", rate), load.served, "1/s");
@@ -165,9 +165,9 @@ void overload(const support::TestDatabase& database, bench::Report& report) {
     constexpr int most_callers = 400;
     postgres::Pool pool(pool_of(database, 15, 15));
     const auto ask = [&](int number) { return pool.run(work, number).front().get<int>(0) == number; };
-    const auto capacity = bench::ask_all_the_time(15, 3s, ask).per_second;
-    auto load = bench::ask_at_a_rate(most_callers, 2 * capacity, time,
-                                     [&](int caller) { return tried([&] { return ask(caller); }); });
+    const auto capacity = bench::closed_loop(15, 3s, ask).per_second;
+    auto load = bench::open_loop(most_callers, 2 * capacity, time,
+                                 [&](int caller) { return tried([&] { return ask(caller); }); });
     report.add("overload_capacity", capacity, "1/s");
     report.add("overload_offered_ratio", load.offered / capacity, "ratio");
     report.add("overload_goodput_ratio", load.served / capacity, "ratio");

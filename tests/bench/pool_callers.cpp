@@ -51,7 +51,7 @@ std::vector<T> joined(std::vector<std::vector<T>>& parts) {
 
 }  // namespace
 
-Seen ask_all_the_time(int callers, std::chrono::milliseconds time, const std::function<bool(int)>& ask) {
+ClosedLoop closed_loop(int callers, std::chrono::milliseconds time, const std::function<bool(int)>& ask) {
     std::vector<std::vector<double>> took(static_cast<std::size_t>(callers));
     const auto begin = Clock::now() + warm_up, end = begin + time;
     std::chrono::microseconds spent{};
@@ -79,7 +79,7 @@ Seen ask_all_the_time(int callers, std::chrono::milliseconds time, const std::fu
             .processor = static_cast<double>(spent.count()) / count};
 }
 
-Load ask_at_a_rate(int callers, double per_second, std::chrono::milliseconds time,
+OpenLoop open_loop(int callers, double per_second, std::chrono::milliseconds time,
                    const std::function<Outcome(int)>& ask) {
     std::vector<std::vector<double>> took(static_cast<std::size_t>(callers));
     std::atomic<std::int64_t> next = 0, refused = 0, failed = 0;
@@ -104,7 +104,7 @@ Load ask_at_a_rate(int callers, double per_second, std::chrono::milliseconds tim
             }
         }
     });
-    Load load{.refused = refused, .failed = failed, .took = joined(took)};
+    OpenLoop load{.refused = refused, .failed = failed, .took = joined(took)};
     const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
     load.offered = static_cast<double>(count) / seconds;
     load.served = static_cast<double>(load.took.size()) / seconds;

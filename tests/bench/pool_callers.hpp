@@ -7,7 +7,7 @@
 
 namespace bench {
 
-struct Seen {
+struct ClosedLoop {
     double per_second = 0;
     double p50 = 0;  ///< milliseconds
     double p99 = 0;
@@ -16,9 +16,9 @@ struct Seen {
 
 /// Each caller has a thread and asks until the time is over, after half a second that is not counted. `ask`
 /// gets the caller's number and says whether the answer was the right one; throws what `ask` throws.
-Seen ask_all_the_time(int callers, std::chrono::milliseconds time, const std::function<bool(int)>& ask);
+ClosedLoop closed_loop(int callers, std::chrono::milliseconds time, const std::function<bool(int)>& ask);
 
-struct Load {
+struct OpenLoop {
     double offered = 0;  ///< questions that were begun, each second
     double served = 0;   ///< of these, with an answer
     std::int64_t refused = 0;
@@ -30,7 +30,7 @@ enum class Outcome { served, refused, failed };
 
 /// Questions come at a steady rate, whether or not earlier ones have been answered, as long as one of the
 /// callers is free.
-Load ask_at_a_rate(int callers, double per_second, std::chrono::milliseconds time,
+OpenLoop open_loop(int callers, double per_second, std::chrono::milliseconds time,
                    const std::function<Outcome(int)>& ask);
 
 }  // namespace bench

@@ -46,8 +46,8 @@ double number_at(const json::Value& value, std::string_view name) {
 
 }  // namespace
 
-Seen read_by_pgbench(const support::TestDatabase& database, const std::string& script,
-                     const Reading& reading) {
+ClosedLoop read_by_pgbench(const support::TestDatabase& database, const std::string& script,
+                           const Reading& reading) {
     const auto file = fs::temp_directory_path() / fmt::format("tidings-pgbench-{}.sql", database.port());
     std::ofstream(file) << script << '\n';
     const auto before = processor_time_of_ended();
@@ -73,8 +73,8 @@ std::optional<std::string> node_folder() {
     return folder;
 }
 
-Seen read_by_node(const support::TestDatabase& database, const std::string& script, const std::string& sql,
-                  int most, const Reading& reading) {
+ClosedLoop read_by_node(const support::TestDatabase& database, const std::string& script,
+                        const std::string& sql, int most, const Reading& reading) {
     const auto folder = node_folder().value();
     const auto output = output_of(folder + "/node_modules/.bin/node", {folder + "/" + script},
                                   {{"DATABASE_URL", database.url()},

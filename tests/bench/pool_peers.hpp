@@ -18,14 +18,14 @@ struct Reading {
 
 /// PostgreSQL's own, with one client for each connection: `pgbench -M prepared` with `script`. It tells no
 /// percentiles: `p50` is the mean.
-Seen read_by_pgbench(const support::TestDatabase& database, const std::string& script,
-                     const Reading& reading);
+ClosedLoop read_by_pgbench(const support::TestDatabase& database, const std::string& script,
+                           const Reading& reading);
 
 /// Where `./dev bench` has put Node.js and its packages, or nothing.
 std::optional<std::string> node_folder();
 
 /// `script` of that folder asks `sql` with a number up to `most`.
-Seen read_by_node(const support::TestDatabase& database, const std::string& script, const std::string& sql,
-                  int most, const Reading& reading);
+ClosedLoop read_by_node(const support::TestDatabase& database, const std::string& script,
+                        const std::string& sql, int most, const Reading& reading);
 
 }  // namespace bench

@@ -37,7 +37,7 @@ constexpr postgres::Statement insert_others{"insert_others", R"(
 
 postgres::Connection patient_connection(const support::TestDatabase& database) {
     auto settings = database.settings();
-    settings.statement_timeout = settings.query_deadline = std::chrono::milliseconds(0);
+    settings.statement_timeout = settings.query_timeout = std::chrono::milliseconds(0);
     return postgres::Connection(settings);
 }
 

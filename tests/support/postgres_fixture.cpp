@@ -30,7 +30,7 @@ postgres::Connection administrator(const std::string& server) {
     return postgres::Connection({.url = server,
                                  .application_name = "tidings tests",
                                  .statement_timeout = std::chrono::seconds(60),
-                                 .query_deadline = std::chrono::seconds(61)});
+                                 .query_timeout = std::chrono::seconds(61)});
 }
 
 /// Other migrations, another template.

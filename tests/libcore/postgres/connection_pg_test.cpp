@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 #include <thread>
 
-#include "libcore/postgres/connecting.hpp"
+#include "libcore/postgres/connect_attempt.hpp"
 #include "tests/libcore/postgres/error_of.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/postgres_fixture.hpp"
@@ -73,7 +73,7 @@ TEST_CASE("a refused statement names itself and its constraint and never the val
     CHECK(twice.is_unique_violation("one_email"));
     CHECK_FALSE(twice.is_unique_violation("another"));
     CHECK(twice.is_data_error());
-    CHECK_FALSE(twice.connection_lost());
+    CHECK_FALSE(twice.got_no_answer());
     CHECK_THAT(twice.what(),
                Contains("insert_t") && Contains("one_email") && Contains("23505") && !Contains("secret"));
 
@@ -169,7 +169,7 @@ TEST_CASE("the server ends a statement that exceeds its timeout and the connecti
     const DatabaseError error = error_of([&] { connection.run(wait, 5s); });
 
     CHECK(error.timed_out());
-    CHECK_FALSE(error.connection_lost());
+    CHECK_FALSE(error.got_no_answer());
     CHECK(connection.usable());
     CHECK(connection.run(one).front().get<int>(0) == 1);
 }
@@ -177,7 +177,7 @@ TEST_CASE("the server ends a statement that exceeds its timeout and the connecti
 TEST_CASE("a missed deadline closes the connection and nobody reads the late answer") {
     const support::TestDatabase database(support::TestDatabase::Content::nothing);
     auto settings = database.settings();
-    settings.query_deadline = 100ms;
+    settings.query_timeout = 100ms;
     postgres::Connection connection(settings);
     constexpr Statement late{"late", "SELECT 'late' FROM pg_sleep(5)"};
 
@@ -186,10 +186,10 @@ TEST_CASE("a missed deadline closes the connection and nobody reads the late ans
 
     CHECK(std::chrono::steady_clock::now() - started < 2s);
     CHECK(error.timed_out());
-    CHECK(error.connection_lost());
+    CHECK(error.got_no_answer());
     CHECK(error.sqlstate().empty());
     CHECK_FALSE(connection.usable());
-    CHECK(error_of([&] { connection.run(one); }).connection_lost());
+    CHECK(error_of([&] { connection.run(one); }).got_no_answer());
 }
 
 TEST_CASE("a large statement and a large answer are exchanged whole") {
@@ -212,7 +212,7 @@ TEST_CASE("a connection whose backend was ended while it rested is stale") {
 
     CHECK(support::eventually([&] { return connection.is_stale(); }));
     const DatabaseError error = error_of([&] { connection.run(one); });
-    CHECK(error.connection_lost());
+    CHECK(error.got_no_answer());
     CHECK_FALSE(connection.usable());
 }
 
@@ -230,7 +230,7 @@ TEST_CASE("a connection whose backend is ended in the middle of a statement is l
     const DatabaseError error = error_of([&] { connection.run(wait, 10s); });
     killer.join();
 
-    CHECK(error.connection_lost());
+    CHECK(error.got_no_answer());
     CHECK(error.sqlstate() == "57P01");
     CHECK_FALSE(connection.usable());
 }
@@ -242,7 +242,7 @@ TEST_CASE("connecting fails in time and says why without the password") {
     for (const char* malformed : {"postgresql://u:top@secret@h/x", "postgresql://u:top/secret@h/x",
                                   "postgresql://u:topsecret%zz@h/x", "no=such option"}) {
         const DatabaseError error = error_of([&] { postgres::Connection({.url = malformed}); });
-        CHECK(error.connection_lost());
+        CHECK(error.got_no_answer());
         CHECK_THAT(error.what(), Contains("malformed") && !Contains("secret"));
     }
 }
@@ -280,7 +280,7 @@ TEST_CASE("whatever a connection does is observed with its name and outcome") {
     const support::TestDatabase database(support::TestDatabase::Content::nothing);
     std::vector<std::pair<std::string, Outcome>> seen;
     auto settings = database.settings();
-    settings.query_deadline = 300ms;
+    settings.query_timeout = 300ms;
     postgres::Connection connection(
         settings, [&](const postgres::Observation& it) { seen.emplace_back(it.name, it.outcome); });
 
@@ -305,7 +305,7 @@ TEST_CASE("time in which nobody goes on with an attempt to connect does not coun
     settings.connect_timeout = 3s;
     const auto soon = [] { return std::chrono::steady_clock::now() + 10ms; };
     gate.stall();
-    postgres::Connecting attempt(settings);
+    postgres::ConnectAttempt attempt(settings);
     CHECK_FALSE(attempt.go_on(soon(), {}));
     std::this_thread::sleep_for(3100ms);
     CHECK_FALSE(attempt.go_on(soon(), {}));

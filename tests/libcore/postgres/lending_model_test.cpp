@@ -62,10 +62,10 @@ struct Connection {
         none,
         opening,
         opening_ahead,
-        opening_left,
-        lent,
-        resting,
-        checked,
+        opening_abandoned,
+        active,
+        idle,
+        validating,
         recovering,
         closing
     };
@@ -89,15 +89,15 @@ PoolSettings settings_of(Dice& dice) {
     if (dice.one_in(2)) settings.reserve = dice.below(3);
     settings.acquire_timeout = 3s;
     settings.idle_timeout = dice.of({0ms, 200ms, 30'000ms});
-    settings.lifetime = dice.of({0ms, 700ms, 1'800'000ms});
-    settings.uses = dice.of({0, 0, 1, 3});
+    settings.max_lifetime = dice.of({0ms, 700ms, 1'800'000ms});
+    settings.max_uses = dice.of({0, 0, 1, 3});
     settings.health_check = dice.of({0ms, 300ms, 30'000ms});
     settings.connects_at_once = dice.of({1, 2, 4});
     settings.connects_per_second = dice.of({2, 10});
-    if (dice.one_in(2)) settings.most_waiting = 1 + dice.below(8);
+    if (dice.one_in(2)) settings.max_waiting = 1 + dice.below(8);
     if (dice.one_in(4)) settings.shed_above = 0ms;
     settings.circuit_failures = dice.of({0, 1, 2, 5});
-    settings.circuit_hold = dice.of({400ms, 30'000ms});
+    settings.circuit_open_for = dice.of({400ms, 30'000ms});
     return settings;
 }
 
@@ -122,7 +122,7 @@ public:
 private:
     using State = Connection::State;
     using Stage = Person::Stage;
-    using Orders = Lending::Orders;
+    using Actions = Lending::Actions;
 
     Connection& at(int place) { return connections_.at(static_cast<std::size_t>(place)); }
 
@@ -136,7 +136,7 @@ private:
             case 4:
             case 5:
             case 6:
-                return void(give_back(dice_.below(8)));
+                return void(release(dice_.below(8)));
             case 7:
             case 8:
             case 9:
@@ -164,32 +164,33 @@ private:
         person->own_deadline = dice_.one_in(3);
         person->ask = {person, dice_.one_in(5) ? Use::reserved : Use::ordinary,
                        now_ + (person->own_deadline ? dice_.of({0ms, 30ms, 120ms}) : 3'000ms), now_};
-        Orders orders;
-        const auto answer = lending_.ask(person->ask, now_, orders);
-        take(orders);
+        Actions actions;
+        const auto answer = lending_.ask(person->ask, now_, actions);
+        take(actions);
         take(answer, *person, false);
         look();
     }
 
     /// 0 broken, 1 broken by the server, 2 unanswered, 3 of another role now, else sound.
-    bool give_back(int how) {
+    bool release(int how) {
         Person* person = any([](const Person& it) { return it.stage == Stage::using_one; });
         if (!person) return false;
         const int place = person->place;
         if (at(place).dead) how = 1;
         if (how == 1) strike(true);
-        if (how > 3 && dice_.one_in(2)) event([&](Orders& orders) { lending_.proved(now_, orders); });
+        if (how > 3 && dice_.one_in(2))
+            event([&](Actions& actions) { lending_.server_answered(now_, actions); });
         if (how == 3) {
             if (at(place).generation == generation_) ++generation_;
-            event([&](Orders& orders) { lending_.changed_role(place, orders); });
+            event([&](Actions& actions) { lending_.changed_role(place, actions); });
         }
-        at(place).state = how < 2 ? State::none : how == 2 ? State::recovering : State::resting;
+        at(place).state = how < 2 ? State::none : how == 2 ? State::recovering : State::idle;
         at(place).since = now_;
         person->stage = Stage::away;
         back(*person);
-        event([&](Orders& orders) {
-            how == 2 ? lending_.hold_back(place, now_, orders)
-                     : lending_.give_back(place, how > 2, now_, orders);
+        event([&](Actions& actions) {
+            how == 2 ? lending_.quarantine(place, now_, actions)
+                     : lending_.release(place, how > 2, now_, actions);
         });
         return true;
     }
@@ -204,32 +205,32 @@ private:
             people_, [&](const Person& it) { return it.stage == Stage::opening && it.place == place; });
         must(ahead == (person == people_.end()), "somebody opens what is opened for nobody");
         if (how > 3) {
-            at(place).state = ahead ? State::resting : State::lent;
+            at(place).state = ahead ? State::idle : State::active;
             at(place).opened = at(place).since = now_;
             at(place).uses = ahead ? 0 : 1;
             if (!ahead) person->stage = Stage::using_one;
             failing_ = false;
-            event([&](Orders& orders) { lending_.opened(place, now_, orders); });
+            event([&](Actions& actions) { lending_.opened(place, now_, actions); });
             return true;
         }
         const bool left = how == 1 && !ahead;
-        at(place).state = left ? State::opening_left : State::none;
+        at(place).state = left ? State::opening_abandoned : State::none;
         if (!ahead) {
             person->stage = Stage::away;
             back(*person);
         }
         failing_ = failing_ || !left;
         if (how == 2 && !ahead) {
-            Orders orders;
-            const auto answer = lending_.turned_away(place, person->ask, now_, orders);
-            take(orders);
+            Actions actions;
+            const auto answer = lending_.server_full(place, person->ask, now_, actions);
+            take(actions);
             take(answer, *person, true);
             look();
             return true;
         }
-        event([&](Orders& orders) {
-            if (left) return lending_.left_opening(place, now_, orders);
-            lending_.failed(place, now_, orders,
+        event([&](Actions& actions) {
+            if (left) return lending_.abandon_opening(place, now_, actions);
+            lending_.failed(place, now_, actions,
                             how == 2   ? Lending::Failure::too_many
                             : how == 3 ? Lending::Failure::refused
                                        : Lending::Failure::unreachable);
@@ -238,11 +239,11 @@ private:
     }
 
     bool finish_check(bool dead) {
-        const int place = any_place([](const Connection& it) { return it.state == State::checked; });
+        const int place = any_place([](const Connection& it) { return it.state == State::validating; });
         if (place < 0) return false;
         const bool alive = !dead && !at(place).dead;
-        at(place).state = alive ? State::resting : State::none;
-        event([&](Orders& orders) { lending_.checked(place, alive, now_, orders); });
+        at(place).state = alive ? State::idle : State::none;
+        event([&](Actions& actions) { lending_.validated(place, alive, now_, actions); });
         return true;
     }
 
@@ -250,7 +251,7 @@ private:
         const int place = any_place([](const Connection& it) { return it.state == State::closing; });
         if (place < 0) return false;
         at(place).state = State::none;
-        event([&](Orders& orders) { lending_.closed(place, now_, orders); });
+        event([&](Actions& actions) { lending_.closed(place, now_, actions); });
         return true;
     }
 
@@ -258,24 +259,24 @@ private:
         const int place = any_place([](const Connection& it) { return it.state == State::recovering; });
         if (place < 0) return false;
         if (ended) strike(false);
-        at(place).state = ended ? State::none : State::resting;
+        at(place).state = ended ? State::none : State::idle;
         at(place).since = now_;
-        event([&](Orders& orders) {
-            ended ? lending_.closed(place, now_, orders) : lending_.recovered(place, now_, orders);
+        event([&](Actions& actions) {
+            ended ? lending_.closed(place, now_, actions) : lending_.recovered(place, now_, actions);
         });
         return true;
     }
 
     template <class Event>
     void event(const Event& happens) {
-        Orders orders;
-        happens(orders);
-        take(orders);
+        Actions actions;
+        happens(actions);
+        take(actions);
         look();
     }
 
     void strike(bool lost) {
-        event([&](Orders& orders) { lending_.struck(lost, now_, orders); });
+        event([&](Actions& actions) { lending_.server_failed(lost, now_, actions); });
         must(circuit() != Circuit::open || (ordinary_.empty() && reserved_.empty()),
              "somebody waits for a server that has failed too often");
     }
@@ -287,32 +288,32 @@ private:
 
     void die() {
         const int place = any_place(
-            [](const Connection& it) { return it.state == State::resting || it.state == State::lent; });
+            [](const Connection& it) { return it.state == State::idle || it.state == State::active; });
         if (place >= 0) at(place).dead = true;
     }
 
     void renew() {
         ++generation_;
-        event([&](Orders& orders) { lending_.renew(orders); });
+        event([&](Actions& actions) { lending_.renew(actions); });
     }
 
     void pause_or_resume() {
-        Orders orders;
+        Actions actions;
         if (dice_.one_in(3)) {
             paused_until_ = {};
-            lending_.resume(now_, orders);
+            lending_.resume(now_, actions);
         } else {
             paused_until_ = now_ + dice_.of<Lending::Duration>({10ms, 100ms, 1'000ms, 5'000ms});
             lending_.pause(paused_until_);
         }
-        take(orders);
+        take(actions);
         look();
     }
 
     void resize() {
         max_ = 1 + dice_.below(8);
         min_ = dice_.below(max_ + 1);
-        event([&](Orders& orders) { lending_.resize(max_, min_, now_, orders); });
+        event([&](Actions& actions) { lending_.resize(max_, min_, now_, actions); });
     }
 
     /// Whoever's time is up leaves; the housekeeper comes when it is due.
@@ -334,10 +335,10 @@ private:
     }
 
     void tick() {
-        Orders orders;
-        lending_.tick(now_, orders);
+        Actions actions;
+        lending_.tick(now_, actions);
         must(lending_.due() > now_, "what is due has not been done");
-        take(orders);
+        take(actions);
         look();
     }
 
@@ -357,13 +358,13 @@ private:
         person.stage = Stage::away;
     }
 
-    void take(const Orders& orders) {
-        for (const auto& [who, refusal] : orders.refused) {
+    void take(const Actions& actions) {
+        for (const auto& [who, refusal] : actions.refused) {
             auto& person = *static_cast<Person*>(who);
             refused(refusal, person);
             leave_line(person);
         }
-        for (const auto& [who, grant] : orders.granted) {
+        for (const auto& [who, grant] : actions.granted) {
             auto& person = *static_cast<Person*>(who);
             must(person.stage == Stage::waiting, "who does not wait is served");
             auto& line = line_of(person.ask.use);
@@ -372,11 +373,11 @@ private:
             line.erase(line.begin());
             granted(grant, person);
         }
-        for (const auto& it : orders.close) closing(it);
-        if (orders.open) opening(*orders.open, State::opening_ahead);
-        if (orders.check) {
-            must(at(*orders.check).state == State::resting, "what does not rest is checked");
-            at(*orders.check).state = State::checked;
+        for (const auto& it : actions.close) closing(it);
+        if (actions.open) opening(*actions.open, State::opening_ahead);
+        if (actions.check) {
+            must(at(*actions.check).state == State::idle, "what does not rest is checked");
+            at(*actions.check).state = State::validating;
         }
     }
 
@@ -401,25 +402,25 @@ private:
         if (person.ask.use == Use::ordinary)
             must(ordinary_out() < limit() - reserve(), "the reserve is touched");
         must(circuit() != Circuit::open, "somebody is let through an open circuit");
-        if (circuit() == Circuit::probing) {
+        if (circuit() == Circuit::half_open) {
             must(!probe_, "more than one is let through");
             probe_ = &person;
         }
         person.place = grant.place;
         if (grant.open) {
             for (const Connection& it : connections_)
-                must(it.state != State::resting || may_be_over(it), "one is opened while another rests");
+                must(it.state != State::idle || may_be_over(it), "one is opened while another rests");
             opening(grant.place, State::opening);
             person.stage = Stage::opening;
             return;
         }
         Connection& lent = at(grant.place);
-        must(lent.state == State::resting, "what does not rest is lent");
+        must(lent.state == State::idle, "what does not rest is lent");
         must(!is_over(lent), "what is over is lent");
         for (const Connection& it : connections_)
-            must(it.state != State::resting || may_be_over(it) || it.since <= lent.since,
+            must(it.state != State::idle || may_be_over(it) || it.since <= lent.since,
                  "a fresher one was not lent");
-        lent.state = State::lent;
+        lent.state = State::active;
         ++lent.uses;
         person.stage = Stage::using_one;
         if (lent.dead && dice_.one_in(2)) dead_ones_.push_back(&person);
@@ -433,11 +434,11 @@ private:
             at(person.place).state = State::none;
             person.stage = Stage::away;
             back(person);
-            Orders orders;
-            const auto answer = lending_.found_dead(person.place, person.ask, now_, orders);
+            Actions actions;
+            const auto answer = lending_.found_dead(person.place, person.ask, now_, actions);
             // What he is told comes first: he may be served among those who wait.
             take(answer, person, true);
-            take(orders);
+            take(actions);
         }
     }
 
@@ -451,8 +452,8 @@ private:
             case Lending::Reason::paused:
                 return must(is_paused() && person.ask.deadline <= now_, "the pause is no reason");
             case Lending::Reason::full:
-                return must(ordinary && settings_.most_waiting &&
-                                static_cast<int>(ordinary_.size()) >= *settings_.most_waiting,
+                return must(ordinary && settings_.max_waiting &&
+                                static_cast<int>(ordinary_.size()) >= *settings_.max_waiting,
                             "the line is full too early");
             case Lending::Reason::shed:
                 return must(!is_paused() && ordinary && settings_.shed_above > 0ms &&
@@ -488,14 +489,13 @@ private:
     void closing(const Lending::Closing& closing) {
         Connection& it = at(closing.place);
         must(right_reason(closing.reason, it), "a connection is closed for another reason than is told");
-        must(it.state == State::resting, "a connection is closed twice, or while it is used");
+        must(it.state == State::idle, "a connection is closed twice, or while it is used");
         if (!closed_ && !may_be_over(it) && staying() <= max_) {
             must(settings_.idle_timeout > 0ms && now_ - it.since >= settings_.idle_timeout,
                  "a connection is closed before its time");
             must(staying() > min_, "fewer than the minimum are kept");
             for (const Connection& other : connections_)
-                must(other.state != State::resting || other.since >= it.since,
-                     "not the oldest is closed first");
+                must(other.state != State::idle || other.since >= it.since, "not the oldest is closed first");
         }
         it.state = State::closing;
     }
@@ -505,9 +505,9 @@ private:
             case CloseReason::idle:
                 return staying() > min_ && settings_.idle_timeout > 0ms;
             case CloseReason::lifetime:
-                return settings_.lifetime > 0ms && now_ - it.opened >= settings_.lifetime * 9 / 10;
+                return settings_.max_lifetime > 0ms && now_ - it.opened >= settings_.max_lifetime * 9 / 10;
             case CloseReason::uses:
-                return settings_.uses > 0 && it.uses >= settings_.uses;
+                return settings_.max_uses > 0 && it.uses >= settings_.max_uses;
             case CloseReason::renewed:
                 return it.generation != generation_;
             case CloseReason::resized:
@@ -522,22 +522,22 @@ private:
     /// After every event.
     void look() {
         ask_again();
-        if (circuit() != Circuit::probing) probe_ = nullptr;
+        if (circuit() != Circuit::half_open) probe_ = nullptr;
         std::array<int, 9> counts{};
         for (const Connection& it : connections_) {
             ++counts[static_cast<std::size_t>(it.state)];
-            must(it.state != State::resting || !is_over(it, 0ms), "what is over rests");
+            must(it.state != State::idle || !is_over(it, 0ms), "what is over rests");
         }
         const auto number = [&](State state) { return counts[static_cast<std::size_t>(state)]; };
         const int opening =
-            number(State::opening) + number(State::opening_ahead) + number(State::opening_left);
+            number(State::opening) + number(State::opening_ahead) + number(State::opening_abandoned);
         const int total = static_cast<int>(connections_.size()) - number(State::none);
         const int staying = total - number(State::closing) - number(State::recovering);
         const auto state = lending_.state();
         must(state.total == total, "the total is wrong");
         must(state.waiting == static_cast<int>(ordinary_.size() + reserved_.size()), "waiting is wrong");
-        must(state.idle == number(State::resting) + number(State::checked), "idle is wrong");
-        must(state.active == number(State::opening) + number(State::lent), "active is wrong");
+        must(state.idle == number(State::idle) + number(State::validating), "idle is wrong");
+        must(state.active == number(State::opening) + number(State::active), "active is wrong");
         must(state.limit >= 1 && state.limit <= max_, "the limit is wrong");
         if (closed_) return;
         const bool room = total < state.limit && opening < settings_.connects_at_once;
@@ -548,7 +548,7 @@ private:
             const auto& line = reserved_.empty() ? ordinary_ : reserved_;
             const bool may = !reserved_.empty() || ordinary_out() < state.limit - reserve();
             if (!line.empty() && may) {
-                must(number(State::resting) == 0, "one rests while somebody waits");
+                must(number(State::idle) == 0, "one rests while somebody waits");
                 if (room) must(lending_.due() - now_ <= 600ms, "somebody waits and is forgotten");
                 // A pause ends by itself when the housekeeper looks.
                 must(!room || failing_ || recently_started() || paused_until_ > Time{},
@@ -567,7 +567,7 @@ private:
     /// When everything comes back and the server is there, nobody waits and the minimum is there.
     void come_to_rest() {
         for (int i = 0; i < 400; ++i) {
-            while (give_back(4) || finish_opening(4) || finish_check(false) || finish_closing() ||
+            while (release(4) || finish_opening(4) || finish_check(false) || finish_closing() ||
                    finish_recovery(false))
                 continue;
             if (is_at_rest()) return;
@@ -579,23 +579,23 @@ private:
 
     bool is_at_rest() const {
         // More may end each second than may be opened.
-        const bool kept = staying() >= min_ || settings_.lifetime == 700ms || limit() < max_;
-        return kept && ordinary_.empty() && reserved_.empty() && count(State::lent) == 0 &&
+        const bool kept = staying() >= min_ || settings_.max_lifetime == 700ms || limit() < max_;
+        return kept && ordinary_.empty() && reserved_.empty() && count(State::active) == 0 &&
                (circuit() == Circuit::closed || settings_.circuit_failures == 0);
     }
 
     void end() {
         closed_ = true;
-        event([&](Orders& orders) { lending_.close(orders); });
-        while (give_back(dice_.below(8)) || finish_opening(dice_.below(6)) || finish_check(false) ||
+        event([&](Actions& actions) { lending_.close(actions); });
+        while (release(dice_.below(8)) || finish_opening(dice_.below(6)) || finish_check(false) ||
                finish_closing() || finish_recovery(dice_.one_in(2)))
             continue;
         must(total() == 0, "a connection is left");
         must(ordinary_.empty() && reserved_.empty(), "somebody is left");
         Person& late = people_.front();
         late.ask = {&late, Use::ordinary, now_ + 3s, now_};
-        Orders orders;
-        take(lending_.ask(late.ask, now_, orders), late, false);
+        Actions actions;
+        take(lending_.ask(late.ask, now_, actions), late, false);
         must(late.stage == Stage::away, "a closed pool makes somebody wait");
     }
 
@@ -621,7 +621,7 @@ private:
 
     static bool is_opening(const Connection& it) {
         return it.state == State::opening || it.state == State::opening_ahead ||
-               it.state == State::opening_left;
+               it.state == State::opening_abandoned;
     }
 
     int count(State state) const {
@@ -634,11 +634,11 @@ private:
     bool nothing_lives() const { return staying() == 0; }
     int reserve() const { return std::min(settings_.reserve.value_or(max_ >= 4 ? 1 : 0), limit() - 1); }
     bool is_over(const Connection& it, std::chrono::milliseconds lifetime) const {
-        return it.generation != generation_ || (settings_.uses > 0 && it.uses >= settings_.uses) ||
+        return it.generation != generation_ || (settings_.max_uses > 0 && it.uses >= settings_.max_uses) ||
                (lifetime > 0ms && now_ - it.opened >= lifetime);
     }
-    bool is_over(const Connection& it) const { return is_over(it, settings_.lifetime); }
-    bool may_be_over(const Connection& it) const { return is_over(it, settings_.lifetime * 9 / 10); }
+    bool is_over(const Connection& it) const { return is_over(it, settings_.max_lifetime); }
+    bool may_be_over(const Connection& it) const { return is_over(it, settings_.max_lifetime * 9 / 10); }
     bool is_paused() const { return now_ < paused_until_; }
     int ordinary_out() const {
         return static_cast<int>(std::ranges::count_if(people_, [](const Person& it) {

@@ -35,7 +35,7 @@ struct Fixture {
 TEST_CASE_METHOD(Fixture, "when so many wait the next is refused at once and told when to come again",
                  "[threads]") {
     auto small = settings(1);
-    small.most_waiting = 2;
+    small.max_waiting = 2;
     small.acquire_timeout = 20s;
     Pool pool(small);
     std::vector<std::thread> waiting;
@@ -136,8 +136,8 @@ TEST_CASE_METHOD(Fixture, "whatever happens to the pool and its server, each rea
                  "[threads]") {
     auto stormy = settings(4);
     stormy.min = 2;
-    stormy.uses = 20;
-    stormy.lifetime = 300ms;
+    stormy.max_uses = 20;
+    stormy.max_lifetime = 300ms;
     stormy.idle_timeout = 20ms;
     stormy.health_check = 30ms;
     stormy.connects_per_second = 200;

@@ -85,9 +85,9 @@ TEST_CASE("a service that cannot work with its database is down, with 0") {
 TEST_CASE("an open circuit of the pool that a service needs is its end, until one gets through") {
     using State = postgres::Circuit::State;
     CHECK(health_of(with_pool({.max = 20, .circuit = State::open})).status == Status::down);
-    const auto probing = health_of(with_pool({.max = 20, .circuit = State::probing}));
-    CHECK(probing.score == 80);
-    CHECK(probing.status == Status::ok);
+    const auto half_open = health_of(with_pool({.max = 20, .circuit = State::half_open}));
+    CHECK(half_open.score == 80);
+    CHECK(half_open.status == Status::ok);
     CHECK(health_of(with_pool({.max = 20, .circuit = State::open}, false)).status == Status::ok);
 }
 

@@ -63,10 +63,10 @@ TEST_CASE("a variable is stronger than preset, profile and policy, and each valu
     CHECK(read.errors().empty());
     CHECK(read.settings.max == 77);
     CHECK(read.settings.idle_timeout == 9s);
-    CHECK(read.settings.lifetime == 90s);
-    CHECK(read.settings.uses == 100);
+    CHECK(read.settings.max_lifetime == 90s);
+    CHECK(read.settings.max_uses == 100);
     CHECK(read.settings.connection.statement_timeout == 10s);
-    CHECK(read.settings.connection.query_deadline == 11s);
+    CHECK(read.settings.connection.query_timeout == 11s);
     CHECK(read.shown("DB_POOL_PRESET") == "discord environment");
     CHECK(read.shown("DB_POOL_MAX") == "77 environment");
     CHECK_THAT(read.shown("DB_POOL_MIN"), Contains("sizing cpu, "));
@@ -84,11 +84,11 @@ TEST_CASE("a variable is stronger than preset, profile and policy, and each valu
 TEST_CASE("the circuit of the database has its settings, and a program wants the server that takes writes") {
     const Config usual = config({});
     CHECK(usual.settings.circuit_failures == 5);
-    CHECK(usual.settings.circuit_hold == 30s);
+    CHECK(usual.settings.circuit_open_for == 30s);
     CHECK(usual.settings.connection.target_session_attrs == "read-write");
     const Config chosen = config({{"DB_CIRCUIT_FAILURES", "0"}, {"DB_CIRCUIT_OPEN", "5s"}});
     CHECK(chosen.settings.circuit_failures == 0);
-    CHECK(chosen.settings.circuit_hold == 5s);
+    CHECK(chosen.settings.circuit_open_for == 5s);
     CHECK(chosen.shown("DB_CIRCUIT_OPEN") == "5s environment");
 }
 
@@ -131,7 +131,7 @@ TEST_CASE("how connections are cared for is the environment's to say, and usuall
     CHECK(usual.settings.validation == postgres::Validation::peek);
     CHECK(usual.settings.health_check == 30s);
     CHECK(usual.settings.leak_after == 30s);
-    CHECK_FALSE(usual.settings.most_waiting);
+    CHECK_FALSE(usual.settings.max_waiting);
     const Config read = config({{"DB_VALIDATION", "ping"},
                                 {"DB_HEALTH_CHECK", "5s"},
                                 {"DB_CONNECTS_AT_ONCE", "2"},
@@ -144,7 +144,7 @@ TEST_CASE("how connections are cared for is the environment's to say, and usuall
     CHECK(read.settings.health_check == 5s);
     CHECK(read.settings.connects_at_once == 2);
     CHECK(read.settings.connects_per_second == 3);
-    CHECK(read.settings.most_waiting == 7);
+    CHECK(read.settings.max_waiting == 7);
     CHECK(read.settings.shed_above == 0ms);
     CHECK(read.settings.leak_after == 90s);
     CHECK(config({{"DB_VALIDATION", "off"}}).settings.validation == postgres::Validation::off);

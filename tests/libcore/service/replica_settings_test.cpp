@@ -57,7 +57,7 @@ TEST_CASE("each URL and each host in it is a replica with a pool of its own") {
         CHECK(replica.pool.reserve == 0);
         CHECK(replica.pool.circuit_failures == 0);
         CHECK(replica.pool.idle_timeout == 9s);
-        CHECK(replica.pool.connection.query_deadline == 2s);
+        CHECK(replica.pool.connection.query_timeout == 2s);
         CHECK(replica.pool.connection.statement_timeout == 2s);
     }
     auto options = postgres::options_of_url(read.replicas[1].pool.connection.url);

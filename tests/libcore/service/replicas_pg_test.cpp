@@ -45,7 +45,7 @@ struct Reader {
                                 {.connection = {.url = server->url(),
                                                 .connect_timeout = 1s,
                                                 .statement_timeout = 2s,
-                                                .query_deadline = 2s},
+                                                .query_timeout = 2s},
                                  .max = 2,
                                  .reserve = 0,
                                  .acquire_timeout = 100ms,

@@ -185,7 +185,7 @@ void PostgresServer::resume_replay() const {
 }
 
 void PostgresServer::promote() const {
-    postgres::Connection sql({.url = url_, .statement_timeout = long_start, .query_deadline = long_start});
+    postgres::Connection sql({.url = url_, .statement_timeout = long_start, .query_timeout = long_start});
     if (!sql.run(promote_standby).front().get<bool>(0)) throw std::runtime_error("the standby stays one");
 }
 

@@ -34,7 +34,7 @@ constexpr int most_at_once = 5'000;
 /// For a machine that is busy with other tests and with compiling.
 postgres::ConnectionSettings patient(postgres::ConnectionSettings settings) {
     settings.statement_timeout = std::chrono::seconds(60);
-    settings.query_deadline = std::chrono::seconds(61);
+    settings.query_timeout = std::chrono::seconds(61);
     return settings;
 }
 

@@ -18,11 +18,11 @@ struct Connected {
     bool pooled;
 };
 
-class Connecting {
+class ConnectAttempt {
 public:
-    /// From now on it has `connect_timeout`, and for its first question `query_deadline`; longer if nobody
+    /// From now on it has `connect_timeout`, and for its first question `query_timeout`; longer if nobody
     /// goes on with it for a while. Throws DatabaseError when the URL is no good.
-    explicit Connecting(const ConnectionSettings& settings);
+    explicit ConnectAttempt(const ConnectionSettings& settings);
 
     /// Goes on until then; nothing if that was not enough. Throws DatabaseError when no server lets us in, or
     /// none in time. Asked to stop, it gives up within a tenth of a second.
@@ -38,7 +38,7 @@ private:
 
     const std::vector<UrlOptions> servers_;
     const bool may_be_pooled_;
-    const std::chrono::milliseconds query_deadline_;
+    const std::chrono::milliseconds query_timeout_;
     Deadline deadline_;
     std::optional<Deadline> left_at_{};
 

@@ -8,18 +8,18 @@
 
 namespace postgres {
 
-class Rerun {
+class Retry {
 public:
     /// Never after `until`.
-    explicit Rerun(Deadline until = Deadline::max()) : until_(until) {}
+    explicit Retry(Deadline until = Deadline::max()) : until_(until) {}
 
     /// Sleeps 100, 150, then 225 ms (+ up to 10 %) and says yes, or says no at once.
-    bool may_begin();
+    bool may_retry();
     /// The same, for a transaction that met a deadlock or a conflict, or whose connection was lost before
     /// COMMIT was sent.
-    bool worthwhile(const DatabaseError& error) {
-        const bool lost = error.is_loss() && !error.sat_idle();
-        return (lost || (error.may_rerun_transaction() && !error.connection_lost())) && may_begin();
+    bool may_retry_after(const DatabaseError& error) {
+        const bool lost = error.connection_lost() && !error.sat_idle();
+        return (lost || (error.may_rerun_transaction() && !error.got_no_answer())) && may_retry();
     }
 
 private:

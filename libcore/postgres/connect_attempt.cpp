@@ -1,4 +1,4 @@
-#include "libcore/postgres/connecting.hpp"
+#include "libcore/postgres/connect_attempt.hpp"
 
 #include <libpq-fe.h>
 #include <poll.h>
@@ -37,7 +37,7 @@ UrlOptions connection_options(const ConnectionSettings& settings) {
     options.try_emplace("keepalives_idle", "30");
     options.try_emplace("keepalives_interval", "10");
     options.try_emplace("keepalives_count", "3");
-    options.try_emplace("tcp_user_timeout", std::to_string(settings.query_deadline.count()));
+    options.try_emplace("tcp_user_timeout", std::to_string(settings.query_timeout.count()));
     return options;
 }
 
@@ -81,16 +81,16 @@ bool wait_unless_stopped(int socket, short events, Deadline deadline, const std:
 
 }  // namespace
 
-Connecting::Connecting(const ConnectionSettings& settings)
+ConnectAttempt::ConnectAttempt(const ConnectionSettings& settings)
     : servers_(one_by_one(connection_options(settings))),
       may_be_pooled_(!options_of_url(settings.url).contains("options")),
-      query_deadline_(settings.query_deadline),
+      query_timeout_(settings.query_timeout),
       deadline_(deadline_after(settings.connect_timeout)) {
     turn_to(0);
 }
 
 /// Each has its share of the time that is left.
-void Connecting::turn_to(std::size_t server) {
+void ConnectAttempt::turn_to(std::size_t server) {
     server_ = server;
     without_options_ = false;
     const auto now = std::chrono::steady_clock::now();
@@ -98,7 +98,7 @@ void Connecting::turn_to(std::size_t server) {
     turn_ends_ = deadline_ == Deadline::max() ? deadline_ : now + (deadline_ - now) / left;
 }
 
-std::optional<Connected> Connecting::go_on(Deadline until, const std::stop_token& stop) {
+std::optional<Connected> ConnectAttempt::go_on(Deadline until, const std::stop_token& stop) {
     if (left_at_) extend(std::chrono::steady_clock::now() - *left_at_);
     for (left_at_.reset();;) {
         try {
@@ -124,13 +124,13 @@ std::optional<Connected> Connecting::go_on(Deadline until, const std::stop_token
 }
 
 /// Whoever was busy with others for so long may find an answer that has come in time.
-void Connecting::extend(Deadline::duration absence) {
+void ConnectAttempt::extend(Deadline::duration absence) {
     if (absence < longest_absence) return;
     for (Deadline* const deadline : {&deadline_, &turn_ends_})
         if (*deadline != Deadline::max()) *deadline += absence;
 }
 
-void Connecting::start(const UrlOptions& options) {
+void ConnectAttempt::start(const UrlOptions& options) {
     std::vector<const char*> names, values;
     for (const auto& [name, value] : options) {
         if (without_options_ && name == "options") continue;
@@ -148,7 +148,7 @@ void Connecting::start(const UrlOptions& options) {
     asked_ = told_ = false;
 }
 
-bool Connecting::connect(Deadline until, const std::stop_token& stop) {
+bool ConnectAttempt::connect(Deadline until, const std::stop_token& stop) {
     if (!connection_) start(servers_[server_]);
     pg_conn* const connection = connection_.get();
     while (awaited_ != 0) {
@@ -163,12 +163,12 @@ bool Connecting::connect(Deadline until, const std::stop_token& stop) {
 }
 
 /// A pooler that has let us in may still keep the first question waiting.
-bool Connecting::ask_whether_told(Deadline until, const std::stop_token& stop) {
+bool ConnectAttempt::ask_whether_told(Deadline until, const std::stop_token& stop) {
     pg_conn* const connection = connection_.get();
     if (!asked_) {
-        if (PQsendQuery(connection, question_whether_told()) != 1) refuse(connection);
+        if (PQsendQuery(connection, settings_probe()) != 1) refuse(connection);
         asked_ = true;
-        turn_ends_ = std::max(turn_ends_, deadline_after(query_deadline_));
+        turn_ends_ = std::max(turn_ends_, deadline_after(query_timeout_));
     }
     for (;;) {
         for (int unsent; (unsent = PQflush(connection)) != 0 || PQisBusy(connection) != 0;) {
@@ -184,7 +184,7 @@ bool Connecting::ask_whether_told(Deadline until, const std::stop_token& stop) {
 }
 
 /// False when it is `until`.
-bool Connecting::heard(short events, Deadline until, const std::stop_token& stop) const {
+bool ConnectAttempt::heard(short events, Deadline until, const std::stop_token& stop) const {
     if (wait_unless_stopped(PQsocket(connection_.get()), events, std::min(until, turn_ends_), stop))
         return true;
     if (until < turn_ends_ && !stop.stop_requested()) return false;

@@ -67,7 +67,7 @@ struct Fixture {
     PoolSettings settings(int max) const { return {.connection = database.settings(), .max = max}; }
 };
 
-const std::string this_file = "pool_seeing_pg_test.cpp";
+const std::string this_file = "pool_observation_pg_test.cpp";
 
 }  // namespace
 
@@ -117,7 +117,7 @@ TEST_CASE_METHOD(Fixture, "a statement is told with its place and its parameters
 TEST_CASE_METHOD(Fixture, "a pool tells why each connection ended") {
     using Names = std::vector<std::string>;
     auto small = settings(3);
-    small.uses = 3;
+    small.max_uses = 3;
     Pool pool(small, told.observe());
     pool.lease();
     pool.renew();

@@ -1,6 +1,6 @@
 // The end of a service's database: its pools, what counts them, and what shows them.
 
-#include "libcore/service/database.hpp"
+#include "libcore/service/database_monitor.hpp"
 
 #include <catch2/catch.hpp>
 #include <optional>
@@ -21,7 +21,7 @@ TEST_CASE("the connections of a service end while there is somebody to count the
     const support::TestDatabase server;
     auto looker = server.connection();
     runtime::Registry registry("test");
-    std::optional<service::DatabaseDesk> database(std::in_place, registry, std::stop_token{});
+    std::optional<service::DatabaseMonitor> database(std::in_place, registry, std::stop_token{});
     {
         auto pool = database->open("main", {.connection = server.settings(), .max = 4, .reserve = 0});
         const auto first = pool.lease();

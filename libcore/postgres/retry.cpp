@@ -1,4 +1,4 @@
-#include "libcore/postgres/rerun.hpp"
+#include "libcore/postgres/retry.hpp"
 
 #include <array>
 #include <chrono>
@@ -8,7 +8,7 @@
 
 namespace postgres {
 
-bool Rerun::may_begin() {
+bool Retry::may_retry() {
     using std::chrono::milliseconds;
     static constexpr std::array pauses{milliseconds(100), milliseconds(150), milliseconds(225)};
     if (reruns_ == pauses.size()) return false;

@@ -1,15 +1,15 @@
 #include <catch2/catch.hpp>
 
-#include "libcore/postgres/connect_guard.hpp"
+#include "libcore/postgres/connect_throttle.hpp"
 
 using namespace std::chrono_literals;
-using postgres::ConnectGuard;
+using postgres::ConnectThrottle;
 
 namespace {
 
-constexpr ConnectGuard::Time start{1'000s};
+constexpr ConnectThrottle::Time start{1'000s};
 
-int opened_at(ConnectGuard& guard, ConnectGuard::Time now) {
+int opened_at(ConnectThrottle& guard, ConnectThrottle::Time now) {
     int opened = 0;
     for (; guard.admits(now) && opened < 1'000; ++opened) {
         guard.started(now);
@@ -21,14 +21,14 @@ int opened_at(ConnectGuard& guard, ConnectGuard::Time now) {
 }  // namespace
 
 TEST_CASE("no more connections are opened at once than may be, and the end of one lets the next begin") {
-    ConnectGuard guard(4, 10, 1);
+    ConnectThrottle guard(4, 10, 1);
     for (int i = 0; i < 4; ++i) {
         REQUIRE(guard.admits(start));
         guard.started(start);
     }
     CHECK_FALSE(guard.admits(start));
     CHECK_FALSE(guard.admits(start + 1h));
-    CHECK(guard.next() == ConnectGuard::Time::max());
+    CHECK(guard.next() == ConnectThrottle::Time::max());
 
     guard.succeeded();
     CHECK(guard.admits(start));
@@ -38,7 +38,7 @@ TEST_CASE("no more connections are opened at once than may be, and the end of on
 }
 
 TEST_CASE("a second's connections may be opened in one go, then one after the other") {
-    ConnectGuard guard(0, 10, 1);
+    ConnectThrottle guard(0, 10, 1);
     CHECK(opened_at(guard, start) == 10);
     CHECK(guard.next() == start + 100ms);
     CHECK(opened_at(guard, start + 99ms) == 0);
@@ -48,13 +48,13 @@ TEST_CASE("a second's connections may be opened in one go, then one after the ot
 }
 
 TEST_CASE("zeros are no limits") {
-    ConnectGuard guard(0, 0, 1);
+    ConnectThrottle guard(0, 0, 1);
     CHECK(opened_at(guard, start) == 1'000);
     CHECK(guard.admits_ahead(start));
 }
 
 TEST_CASE("what is opened ahead leaves one for somebody who waits") {
-    ConnectGuard guard(0, 10, 1);
+    ConnectThrottle guard(0, 10, 1);
     int ahead = 0;
     for (; guard.admits_ahead(start); ++ahead) {
         guard.started(start);
@@ -67,7 +67,7 @@ TEST_CASE("what is opened ahead leaves one for somebody who waits") {
 
 TEST_CASE("after failures the pause doubles up to half a second, with jitter, and ends with a success") {
     const auto seed = GENERATE(range(1U, 20U));
-    ConnectGuard guard(4, 0, seed);
+    ConnectThrottle guard(4, 0, seed);
     auto now = start;
     for (const auto full : {50ms, 100ms, 200ms, 400ms, 500ms, 500ms, 500ms}) {
         guard.started(now);
@@ -89,7 +89,7 @@ TEST_CASE("after failures the pause doubles up to half a second, with jitter, an
 }
 
 TEST_CASE("an attempt that was given up says nothing about the server") {
-    ConnectGuard guard(4, 0, 1);
+    ConnectThrottle guard(4, 0, 1);
     guard.started(start);
     guard.abandoned();
     CHECK_FALSE(guard.failing());

@@ -21,21 +21,21 @@
 #include "libcore/service/database_errors.hpp"
 #include "libcore/service/database_health.hpp"
 #include "libcore/service/lately.hpp"
+#include "libcore/service/pool_command.hpp"
 #include "libcore/service/pool_meter.hpp"
-#include "libcore/service/pool_order.hpp"
 #include "libcore/service/statement_times.hpp"
 
 namespace service {
 
 /// Thread-safe, but for `open` and `show_replicas`, which come first.
-class DatabaseDesk {
+class DatabaseMonitor {
 public:
     using ReplicaViews = std::function<std::vector<ReplicaView>()>;
 
     /// Once stop is requested no pool is paused any more: a drain needs its connections.
-    DatabaseDesk(runtime::Registry& registry, std::stop_token stop);
-    DatabaseDesk(const DatabaseDesk&) = delete;
-    DatabaseDesk& operator=(const DatabaseDesk&) = delete;
+    DatabaseMonitor(runtime::Registry& registry, std::stop_token stop);
+    DatabaseMonitor(const DatabaseMonitor&) = delete;
+    DatabaseMonitor& operator=(const DatabaseMonitor&) = delete;
 
     /// The service cannot work without the first.
     postgres::Pool open(const std::string& name, postgres::PoolSettings settings);
@@ -89,10 +89,10 @@ private:
     void write_pools(json::Writer& writer) const;
     void write_connections(json::Writer& writer) const;
     void write_queries(json::Writer& writer, std::size_t top) const;
-    runtime::OpsRoute order_route(const char* path, PoolOrder::Kind kind);
-    runtime::Reply answer(PoolOrder::Kind kind, std::string_view body);
-    std::vector<Watched*> meant_by(PoolOrder::Kind kind, const PoolOrder& order);
-    std::optional<domain::Error> obey(PoolOrder::Kind kind, const PoolOrder& order, Watched& watched);
+    runtime::OpsRoute order_route(const char* path, PoolCommand::Kind kind);
+    runtime::Reply answer(PoolCommand::Kind kind, std::string_view body);
+    std::vector<Watched*> meant_by(PoolCommand::Kind kind, const PoolCommand& order);
+    std::optional<domain::Error> obey(PoolCommand::Kind kind, const PoolCommand& order, Watched& watched);
 
     runtime::Registry& registry_;
     const std::stop_token stop_;

@@ -10,7 +10,7 @@
 
 namespace service {
 
-struct PoolOrder {
+struct PoolCommand {
     enum class Kind { pause, resume, reconnect, resize };
 
     std::string pool = {};                  ///< empty: all; of `resize`, the first
@@ -20,6 +20,6 @@ struct PoolOrder {
 
 /// `{"for": "30s"}`, `{}`, `{"max": 30, "min": 5}`, each also with `"pool": "housekeeping"`. An empty body is
 /// as good as `{}`.
-domain::Result<PoolOrder> decode_pool_order(PoolOrder::Kind kind, std::string_view body);
+domain::Result<PoolCommand> decode_pool_order(PoolCommand::Kind kind, std::string_view body);
 
 }  // namespace service

@@ -175,7 +175,7 @@ TEST_CASE_METHOD(Fixture, "a server that comes back is found within a second", "
 
 TEST_CASE_METHOD(Fixture, "a connection is lent so often and then replaced") {
     auto worn = settings(1);
-    worn.uses = 2;
+    worn.max_uses = 2;
     Pool pool(worn);
     const int first = pool.lease()->backend_pid();
     CHECK(pool.lease()->backend_pid() == first);

@@ -1,4 +1,4 @@
-#include "libcore/postgres/connect_guard.hpp"
+#include "libcore/postgres/connect_throttle.hpp"
 
 #include <algorithm>
 
@@ -16,37 +16,37 @@ constexpr int patience_ahead = 10;
 
 }  // namespace
 
-ConnectGuard::ConnectGuard(int at_once, int per_second, unsigned seed)
+ConnectThrottle::ConnectThrottle(int at_once, int per_second, unsigned seed)
     : at_once_(at_once),
       interval_(per_second == 0 ? Duration::zero() : Duration(1s) / per_second),
       burst_(interval_ * per_second),
       random_(seed) {}
 
-ConnectGuard::Time ConnectGuard::next() const {
+ConnectThrottle::Time ConnectThrottle::next() const {
     if (!room()) return Time::max();
     return std::max(not_before_, filled_ - burst_ + interval_);
 }
 
-ConnectGuard::Time ConnectGuard::next_ahead() const {
+ConnectThrottle::Time ConnectThrottle::next_ahead() const {
     if (!room()) return Time::max();
     const auto left_over = std::min(burst_, 2 * interval_);
     return std::max(not_ahead_before_, filled_ - burst_ + left_over);
 }
 
-void ConnectGuard::started(Time now) {
+void ConnectThrottle::started(Time now) {
     ++opening_;
     filled_ = std::max(filled_, now) + interval_;
     // While it is unknown whether the server is back, one attempt after the other.
     if (failing()) not_before_ = not_ahead_before_ = now + pause();
 }
 
-void ConnectGuard::succeeded() {
+void ConnectThrottle::succeeded() {
     --opening_;
     failures_ = 0;
     not_before_ = not_ahead_before_ = Time{};
 }
 
-void ConnectGuard::failed(Time now) {
+void ConnectThrottle::failed(Time now) {
     --opening_;
     ++failures_;
     const auto wait = pause();
@@ -54,12 +54,12 @@ void ConnectGuard::failed(Time now) {
     not_ahead_before_ = now + patience_ahead * wait;
 }
 
-void ConnectGuard::abandoned() {
+void ConnectThrottle::abandoned() {
     --opening_;
 }
 
 /// Doubles with each failure in a row; between half and all of it, so that replicas do not knock in step.
-ConnectGuard::Duration ConnectGuard::pause() {
+ConnectThrottle::Duration ConnectThrottle::pause() {
     const Duration full = std::min(first_pause * (1 << std::min(failures_ - 1, 16)), longest_pause);
     return Duration(std::uniform_int_distribution<Duration::rep>(full.count() / 2, full.count())(random_));
 }

@@ -7,13 +7,13 @@
 
 namespace postgres {
 
-class ConnectGuard {
+class ConnectThrottle {
 public:
     using Time = std::chrono::steady_clock::time_point;
     using Duration = std::chrono::steady_clock::duration;
 
     /// Zeros mean no limit. A pool that was quiet may open the connections of a second in one go.
-    ConnectGuard(int at_once, int per_second, unsigned seed);
+    ConnectThrottle(int at_once, int per_second, unsigned seed);
 
     /// For somebody who waits for it.
     bool admits(Time now) const { return now >= next(); }

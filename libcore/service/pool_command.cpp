@@ -1,4 +1,4 @@
-#include "libcore/service/pool_order.hpp"
+#include "libcore/service/pool_command.hpp"
 
 #include "libcore/domain/time.hpp"
 #include "libcore/json/parser.hpp"
@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using Kind = PoolOrder::Kind;
+using Kind = PoolCommand::Kind;
 
 constexpr auto shortest_pause = 1s;
 // Nobody remembers a pause of this morning.
@@ -30,7 +30,7 @@ std::optional<std::chrono::milliseconds> length_of(const json::Value* value) {
     return std::nullopt;
 }
 
-void decode_size(const json::Value& body, PoolOrder& order, domain::Errors& errors) {
+void decode_size(const json::Value& body, PoolCommand& order, domain::Errors& errors) {
     const auto read = [&](const char* name, int least, std::optional<int>& into) {
         const auto* value = body.find(name);
         if (value == nullptr) return;
@@ -50,14 +50,14 @@ void decode_size(const json::Value& body, PoolOrder& order, domain::Errors& erro
 
 }  // namespace
 
-domain::Result<PoolOrder> decode_pool_order(Kind kind, std::string_view text) {
+domain::Result<PoolCommand> decode_pool_order(Kind kind, std::string_view text) {
     const auto body = json::parse(text.empty() ? "{}" : text);
     if (!body) return body.errors();
     if (body->object() == nullptr) return domain::Error{"wrong_type", "", "must be a JSON object"};
     domain::Errors errors;
     for (const auto& [key, value] : *body->object())
         if (!is_field(kind, key)) errors.push_back({"unknown_field", key, "is not a field of this request"});
-    PoolOrder order;
+    PoolCommand order;
     if (const auto* pool = body->find("pool")) {
         if (pool->string() != nullptr)
             order.pool = *pool->string();

@@ -1,4 +1,4 @@
-#include "libcore/service/database.hpp"
+#include "libcore/service/database_monitor.hpp"
 
 #include <utility>
 
@@ -26,7 +26,7 @@ std::string text_of(const Health& health) {
 
 }  // namespace
 
-DatabaseDesk::DatabaseDesk(runtime::Registry& registry, std::stop_token stop)
+DatabaseMonitor::DatabaseMonitor(runtime::Registry& registry, std::stop_token stop)
     : registry_(registry),
       stop_(std::move(stop)),
       statements_(registry),
@@ -38,7 +38,7 @@ DatabaseDesk::DatabaseDesk(runtime::Registry& registry, std::stop_token stop)
     });
 }
 
-postgres::Observe DatabaseDesk::observe(Watched& watched) {
+postgres::Observe DatabaseMonitor::observe(Watched& watched) {
     return [this, &watched](const postgres::Observation& seen) {
         using Kind = postgres::Observation::Kind;
         if (seen.kind == Kind::statement || seen.kind == Kind::transaction)
@@ -49,7 +49,7 @@ postgres::Observe DatabaseDesk::observe(Watched& watched) {
     };
 }
 
-postgres::Pool DatabaseDesk::open(const std::string& name, postgres::PoolSettings settings) {
+postgres::Pool DatabaseMonitor::open(const std::string& name, postgres::PoolSettings settings) {
     const std::lock_guard lock(order_);
     auto& watched = watched_.emplace_back(registry_, name);
     auto& pool = watched.pool.emplace(std::move(settings), observe(watched));
@@ -57,7 +57,7 @@ postgres::Pool DatabaseDesk::open(const std::string& name, postgres::PoolSetting
     return pool;
 }
 
-runtime::Check DatabaseDesk::check() {
+runtime::Check DatabaseMonitor::check() {
     return {"database", [this, reserve = watched_.front().pool->reserved()]() mutable {
                 const auto asked = Clock::now();
                 const auto tell = [&](const char* problem) {
@@ -83,7 +83,7 @@ runtime::Check DatabaseDesk::check() {
             }};
 }
 
-DatabaseFacts DatabaseDesk::facts(Clock::time_point now) {
+DatabaseFacts DatabaseMonitor::facts(Clock::time_point now) {
     DatabaseFacts facts;
     const bool hangs = answer_.asked_at && now - *answer_.asked_at > patience;
     if (!answer_.good || hangs)
@@ -108,7 +108,7 @@ DatabaseFacts DatabaseDesk::facts(Clock::time_point now) {
     return facts;
 }
 
-std::chrono::milliseconds DatabaseDesk::look() {
+std::chrono::milliseconds DatabaseMonitor::look() {
     const std::lock_guard lock(mutex_);
     const auto signals = signals_of(facts(Clock::now()));
     alerts_.look(signals, std::chrono::system_clock::now());
@@ -119,7 +119,7 @@ std::chrono::milliseconds DatabaseDesk::look() {
     return look_every;
 }
 
-void DatabaseDesk::tell(const Health& health) {
+void DatabaseMonitor::tell(const Health& health) {
     const bool well = health.status == Health::Status::ok;
     // That it is not there yet at the start is somebody else's line.
     if (!std::exchange(was_well_, was_well_ || well)) return;

@@ -1,11 +1,11 @@
-#include "libcore/service/pool_order.hpp"
+#include "libcore/service/pool_command.hpp"
 
 #include <catch2/catch.hpp>
 
 using namespace std::chrono_literals;
 using service::decode_pool_order;
-using service::PoolOrder;
-using Kind = PoolOrder::Kind;
+using service::PoolCommand;
+using Kind = PoolCommand::Kind;
 
 namespace {
 
