@@ -15,8 +15,8 @@ void Circuit::failed(bool lost, Time now) {
     if (state_ == State::closed && ++failures_ >= most_failures_) open(lost, now);
 }
 
-/// A server that ends connections may have gone, and be back at once. So may one that has stopped to answer,
-/// the first time.
+/// A server that ends connections may have gone, and be back at once. So may one that does not answer
+/// any more, the first time.
 void Circuit::open(bool lost, Time now) {
     lacks_server_ = lost || (state_ == State::closed && proven_);
     state_ = State::open;

@@ -45,7 +45,7 @@ public:
     void probe_ended(Probe probe);
 
     void succeeded();
-    /// By a lost connection, or by none that answers.
+    /// `lost`: with the connection. Else the server did not answer even a cancel.
     void failed(bool lost, Time now);
     void connected();
     void could_not_connect(Time now);

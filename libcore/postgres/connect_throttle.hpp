@@ -17,10 +17,10 @@ public:
 
     /// For somebody who waits for it.
     bool admits(Time now) const { return now >= next(); }
-    /// For later: leaves something for those who wait, and does not knock as often at a closed door.
-    bool admits_ahead(Time now) const { return now >= next_ahead(); }
     /// Not before; Time::max() as long as so many are being opened.
     Time next() const;
+    /// The same, for nobody yet: leaves something for those who wait, and does not knock as often at a closed
+    /// door.
     Time next_ahead() const;
 
     /// Each start has one of the ends.

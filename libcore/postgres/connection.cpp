@@ -64,10 +64,6 @@ bool Connection::answers_within(std::chrono::milliseconds limit) {
     }
 }
 
-int Connection::server_version() const {
-    return PQserverVersion(connection_.get());
-}
-
 Rows Connection::run_prepared(const Call& call, const Parameters& parameters, Begin begin) {
     return observed(observe_,
                     {.kind = Observation::Kind::statement,

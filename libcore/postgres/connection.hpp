@@ -65,7 +65,7 @@ public:
     /// From now on a missed deadline leaves the connection open, for `recover`.
     void keep_unanswered() { keeps_unanswered_ = true; }
     bool is_unanswered() const { return unanswered_; }
-    /// What it was asked last leaves no doubt when it is stopped half-way.
+    /// False while a COMMIT or an opening is under way: a cancel would leave them in doubt.
     bool may_be_stopped() const { return !ends_transaction_ && !is_opening(); }
     /// The server says something until then, or is gone.
     bool hears_until(Deadline deadline) const;
@@ -73,14 +73,12 @@ public:
     /// say. If that takes longer, the connection is closed.
     bool recover(std::chrono::milliseconds limit);
 
-    /// What came last of those that say something about the server, since it was asked for.
+    /// What was learnt of the server since this was last called: it answered, or the connection was lost.
     enum class Verdict { none, answered, failed };
     Verdict take_verdict() { return std::exchange(verdict_, Verdict::none); }
     /// The server took writes and does not any more, or the reverse.
     bool has_changed_role() const { return changed_role_; }
 
-    /// As PostgreSQL counts: 150004 for 15.4.
-    int server_version() const;
     /// Also after it has ended.
     int backend_pid() const { return backend_pid_; }
     std::chrono::steady_clock::time_point opened_at() const { return opened_at_; }

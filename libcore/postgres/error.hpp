@@ -27,8 +27,9 @@ public:
     /// The constraint that refused the statement, or empty.
     const std::string& constraint() const { return constraint_; }
 
-    /// There is none, or it broke. Not: no answer in time.
+    /// There is no connection, or it broke. Not: no answer in time.
     bool connection_lost() const { return cause_ == Cause::connection; }
+    /// The same, or no answer in time.
     bool got_no_answer() const { return cause_ == Cause::deadline || cause_ == Cause::connection; }
     /// By the server's clock or by ours.
     bool timed_out() const;
@@ -80,7 +81,7 @@ private:
 };
 
 /// All connections stayed in use until the caller's time was up, or so many wait, or for so long already,
-/// that he need not begin to.
+/// that he need not begin to; or an operator has paused the pool.
 class PoolExhausted : public NotServed {
 public:
     PoolExhausted(const std::string& text, std::chrono::milliseconds retry_after)

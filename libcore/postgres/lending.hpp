@@ -57,7 +57,7 @@ class Lending {
 public:
     using Time = std::chrono::steady_clock::time_point;
     using Duration = std::chrono::steady_clock::duration;
-    /// Tells those who wait apart; never looked into.
+    /// Names one who waits; never dereferenced.
     using Who = void*;
 
     enum class Use { ordinary, reserved };
@@ -134,8 +134,8 @@ public:
     void quarantine(int place, Time now, Actions& actions);
     void recovered(int place, Time now, Actions& actions);
 
-    /// What the server did with what it was asked last over a connection that is about to come back:
-    /// answered, or by its own fault or the way's to it, did not.
+    /// What the last statement over a connection that is about to come back showed of the server: that it
+    /// answers, or that it failed (`lost`: with the connection; else by not answering even a cancel).
     void server_answered(Time now, Actions& actions);
     void server_failed(bool lost, Time now, Actions& actions);
     /// The server behind it takes no writes any more, or takes them now.
@@ -181,7 +181,7 @@ public:
         int generation = 0;
         int uses = 0;
         Time expires{};
-        Time since{};  ///< it rests
+        Time since{};  ///< it rests, or rested until it was looked after or closed
         Time heard{};  ///< from the server
     };
     const std::vector<Place>& places() const { return places_; }

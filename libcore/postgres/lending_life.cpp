@@ -84,6 +84,7 @@ void Lending::quarantine(int place, Time now, Actions& actions) {
     assert(at(place).state == Place::State::active);
     count_out(at(place).use, -1);
     at(place).state = Place::State::closing;
+    at(place).since = now;
     ++closing_;
     look_again({});
     serve(now, actions);

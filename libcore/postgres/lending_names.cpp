@@ -70,4 +70,16 @@ std::string_view to_string(Lending::Place::State state) {
     std::abort();
 }
 
+std::string_view to_string(Circuit::State state) {
+    switch (state) {
+        case Circuit::State::closed:
+            return "closed";
+        case Circuit::State::half_open:
+            return "half_open";
+        case Circuit::State::open:
+            return "open";
+    }
+    std::abort();
+}
+
 }  // namespace postgres

@@ -10,5 +10,6 @@ namespace postgres {
 std::string_view to_string(Lending::Reason reason);
 std::string_view to_string(CloseReason reason);
 std::string_view to_string(Lending::Place::State state);
+std::string_view to_string(Circuit::State state);
 
 }  // namespace postgres

@@ -12,7 +12,9 @@
 namespace postgres {
 
 struct Observation {
-    /// `use` is how long a connection was lent; `leak`, that it is lent still.
+    /// `acquire` is how long a caller waited for his turn; who then runs out of time while one is made for
+    /// him adds one that failed, named "connecting". `use` is how long a connection was lent; `leak`, that it
+    /// is lent still.
     enum class Kind { connect, close, acquire, use, leak, statement, transaction };
     enum class Outcome { done, failed, timed_out, connection_lost };
 

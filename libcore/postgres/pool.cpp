@@ -2,63 +2,12 @@
 
 #include <algorithm>
 
-#include "libcore/postgres/lending_names.hpp"
 #include "libcore/postgres/pool_impl.hpp"
 #include "libcore/postgres/retry.hpp"
 
 namespace postgres {
 
 using Clock = std::chrono::steady_clock;
-
-void PoolImpl::renew() {
-    happened([&](Clock::time_point, Actions& actions) { lending_.renew(actions); });
-}
-
-void PoolImpl::resize(int max, int min) {
-    happened([&](Clock::time_point now, Actions& actions) {
-        lending_.resize(max, min, now, actions);
-        if (connections_.size() < static_cast<std::size_t>(max))
-            connections_.resize(static_cast<std::size_t>(max));
-        opened_.resize(connections_.size());
-    });
-}
-
-void PoolImpl::pause(Clock::time_point until) {
-    happened([&](Clock::time_point, Actions&) { lending_.pause(until); });
-}
-
-void PoolImpl::resume() {
-    happened([&](Clock::time_point now, Actions& actions) { lending_.resume(now, actions); });
-}
-
-PoolState PoolImpl::state() const {
-    const std::scoped_lock lock(mutex_);
-    auto state = lending_.state();
-    state.overdue = loans_.overdue();
-    if (state.paused_until && *state.paused_until <= Clock::now()) state.paused_until.reset();
-    return state;
-}
-
-std::vector<ConnectionReport> PoolImpl::connections() const {
-    std::vector<ConnectionReport> reports;
-    const std::scoped_lock lock(mutex_);
-    for (std::size_t i = 0; i < lending_.places().size(); ++i) {
-        const auto& place = lending_.places()[i];
-        if (place.state == Lending::Place::State::empty) continue;
-        ConnectionReport report{.state = to_string(place.state),
-                                .backend_pid = opened_[i].backend_pid,
-                                .opened_at = opened_[i].at,
-                                .since = place.since,
-                                .uses = place.uses};
-        if (const auto loan = loans_.of(static_cast<int>(i))) {
-            report.since = loan->since;
-            report.from = loan->from;
-            report.overdue = loan->overdue;
-        }
-        reports.push_back(report);
-    }
-    return reports;
-}
 
 Pool::Pool(PoolSettings settings, Observe observe)
     : impl_(std::make_shared<PoolImpl>(std::move(settings), std::move(observe))) {}
@@ -81,7 +30,7 @@ Lease Pool::lease(std::source_location from) {
 
 Rows Pool::run_safely(const Call& call, const Parameters& parameters) {
     const bool reads = call.statement.access == Access::read;
-    Retry rerun(std::min(deadline_, impl_->give_up_at(Clock::now())));
+    Retry retry(std::min(deadline_, impl_->give_up_at(Clock::now())));
     for (;;) {
         bool lent = false, sent = false;
         try {
@@ -98,7 +47,7 @@ Rows Pool::run_safely(const Call& call, const Parameters& parameters) {
         } catch (const DatabaseError& error) {
             if (sent && !reads && error.got_no_answer())
                 throw CommitInDoubt(DatabaseError::Cause::connection, error.what(), error.sqlstate());
-            if (!lent || !error.connection_lost() || !rerun.may_retry()) throw;
+            if (!lent || !error.connection_lost() || !retry.may_retry()) throw;
         }
     }
 }

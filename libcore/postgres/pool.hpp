@@ -20,10 +20,11 @@ class PoolImpl;
 
 /// One of a pool's connections, as it is at a moment.
 struct ConnectionReport {
-    std::string_view state;
-    int backend_pid;  ///< 0 while it is being opened
+    std::string_view state;  ///< opening, active, idle, validating, closing
+    int backend_pid;         ///< 0 while it is being opened
     std::chrono::steady_clock::time_point opened_at;
-    std::chrono::steady_clock::time_point since;  ///< of the state
+    /// Since when it is being opened, lent, or idle; of one that is validated or closed, idle until then.
+    std::chrono::steady_clock::time_point since;
     int uses;
     std::source_location from{};  ///< of a loan
     bool overdue = false;
@@ -57,7 +58,8 @@ class Pool {
 public:
     explicit Pool(PoolSettings settings, Observe observe = {});
 
-    /// The same connections, for those whom the reserve is for.
+    /// The same connections, for those whom the reserve is for: what records outcomes, and what tells whether
+    /// the service is ready and its callers known.
     Pool reserved() const;
 
     /// The same, for a caller whose time is up then: neither waiting for a connection nor what is done over
@@ -75,7 +77,8 @@ public:
 
     /// Waits for its turn, at most until the deadline and no longer than `acquire_timeout`, then throws
     /// PoolExhausted; it does so at once when waiting would be in vain. Throws DatabaseError when a
-    /// connection is needed and cannot be made, and CircuitOpen at once after some failures in a row.
+    /// connection is needed and cannot be made, and CircuitOpen at once after some failures in a row. Making
+    /// one takes up to `connect_timeout` more: only the caller's deadline bounds the whole.
     Lease lease(std::source_location from = std::source_location::current());
 
     /// No connection made before this call is lent after it: those that rest are closed now, those that are
@@ -83,6 +86,7 @@ public:
     void renew();
 
     /// Effective at once for what rests and for those who wait; what is out above it ends when it comes back.
+    /// Throws std::invalid_argument if `max` is below 1; a `min` above it means `max`.
     void resize(int max, int min);
 
     /// Nobody is lent anything until then, or until `resume`: who asks waits, at most until his own deadline.

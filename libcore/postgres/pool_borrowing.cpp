@@ -95,7 +95,7 @@ PoolImpl::Borrowed PoolImpl::take_turn(const Lending::Ask& ask, Observation& see
         grant =
             settle(lending_.found_dead(grant.place, ask, Clock::now(), actions), actions, ask, seen, lock);
     }
-    opened_[static_cast<std::size_t>(grant.place)] = {};
+    opened_[static_cast<std::size_t>(grant.place)] = {.at = Clock::now()};
     return {grant.place, nullptr};
 }
 
@@ -109,6 +109,7 @@ PoolImpl::Borrowed PoolImpl::borrow(Lending::Use use, Deadline deadline, const s
                                 [&](Actions& actions) { return lending_.ask(ask, ask.since, actions); });
     while (!borrowed.connection) {
         borrowed.connection = open(borrowed.place, ask, deadline, from);
+        borrowed.since = Clock::now();
         if (borrowed.connection) break;
         borrowed = acquire(ask, from, Clock::now(), [&, place = borrowed.place](Actions& actions) {
             loans_.end(place);
@@ -148,13 +149,13 @@ PoolImpl::Grant PoolImpl::settle(Lending::Answer answer, Actions& actions, const
     perform(actions, lock);
     if (waits) {
         lock.unlock();
-        const bool told = self.told.wait_until(ask.deadline);
+        const bool woken = self.wake.wait_until(ask.deadline);
         lock.lock();
-        if (!told && !self.answer) {
+        if (!woken && !self.answer) {
             self.answer = lending_.give_up(&self, Clock::now());
-        } else if (!told) {
+        } else if (!woken) {
             lock.unlock();
-            self.told.wait_until(Deadline::max());  // it is about to ring
+            self.wake.wait_until(Deadline::max());  // it is about to be posted
             lock.lock();
         }
         answer = *self.answer;

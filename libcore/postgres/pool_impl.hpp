@@ -1,6 +1,6 @@
 // A pool's inside: performs what `Lending` decides. Connections, threads and their waiting are here. Its
-// functions stand in pool_borrowing.cpp, for those who borrow, and pool_keeping.cpp, for what goes on without
-// them.
+// functions stand in pool_borrowing.cpp, for those who borrow, and pool_keeping.cpp, for the pool's own
+// threads and its operators.
 #pragma once
 
 #include <condition_variable>
@@ -57,8 +57,8 @@ private:
 
     /// What is known of a connection while somebody else has it.
     struct Opened {
-        int backend_pid = 0;
-        Clock::time_point at{};
+        int backend_pid = 0;     ///< 0 while it is being opened
+        Clock::time_point at{};  ///< or since when it is
     };
 
     template <class Event>
@@ -80,7 +80,7 @@ private:
 
     void recovered(int place, std::unique_ptr<Connection> connection, bool sound);
     void keep_house(const std::stop_token& stop);
-    bool tell_leaks(PoolLock& lock);
+    bool report_leaks(PoolLock& lock);
     /// On a thread of its own: connecting may take long, and what is due meanwhile is done.
     void open_ahead(const std::stop_token& stop);
     void look_after(int place, PoolLock& lock);
@@ -101,9 +101,9 @@ private:
     /// Connections end while the lock is open.
     void perform(Actions& actions, PoolLock& lock);
 
-    static void tell(const Actions& actions, PoolLock& lock) {
-        for (const auto& [who, grant] : actions.granted) lock.tell(who, grant);
-        for (const auto& [who, refusal] : actions.refused) lock.tell(who, refusal);
+    static void answer(const Actions& actions, PoolLock& lock) {
+        for (const auto& [who, grant] : actions.granted) lock.answer(who, grant);
+        for (const auto& [who, refusal] : actions.refused) lock.answer(who, refusal);
     }
 
     void know(int place, const Connection& connection) {

@@ -1,4 +1,4 @@
-// The pool's own threads, and the connections that nobody has.
+// The pool's own threads, the connections that nobody has, and what operators ask for.
 
 #include <algorithm>
 #include <cassert>
@@ -45,6 +45,59 @@ PoolImpl::~PoolImpl() {
     assert(state().total == 0 && "a lease outlives its pool");
 }
 
+void PoolImpl::renew() {
+    happened([&](Clock::time_point, Actions& actions) { lending_.renew(actions); });
+}
+
+void PoolImpl::resize(int max, int min) {
+    happened([&](Clock::time_point now, Actions& actions) {
+        lending_.resize(max, min, now, actions);
+        if (connections_.size() < static_cast<std::size_t>(max))
+            connections_.resize(static_cast<std::size_t>(max));
+        opened_.resize(connections_.size());
+    });
+}
+
+void PoolImpl::pause(Clock::time_point until) {
+    happened([&](Clock::time_point, Actions&) { lending_.pause(until); });
+}
+
+void PoolImpl::resume() {
+    happened([&](Clock::time_point now, Actions& actions) { lending_.resume(now, actions); });
+}
+
+PoolState PoolImpl::state() const {
+    const std::scoped_lock lock(mutex_);
+    auto state = lending_.state();
+    state.overdue = loans_.overdue();
+    if (state.paused_until && *state.paused_until <= Clock::now()) state.paused_until.reset();
+    return state;
+}
+
+std::vector<ConnectionReport> PoolImpl::connections() const {
+    std::vector<ConnectionReport> reports;
+    const std::scoped_lock lock(mutex_);
+    for (std::size_t i = 0; i < lending_.places().size(); ++i) {
+        const auto& place = lending_.places()[i];
+        if (place.state == Lending::Place::State::empty) continue;
+        ConnectionReport report{.state = to_string(place.state),
+                                .backend_pid = opened_[i].backend_pid,
+                                .opened_at = opened_[i].at,
+                                .since = place.since,
+                                .uses = place.uses};
+        if (place.state == Lending::Place::State::opening_ahead ||
+            place.state == Lending::Place::State::opening_abandoned)
+            report.since = opened_[i].at;
+        if (const auto loan = loans_.of(static_cast<int>(i))) {
+            report.since = loan->since;
+            report.from = loan->from;
+            report.overdue = loan->overdue;
+        }
+        reports.push_back(report);
+    }
+    return reports;
+}
+
 void PoolImpl::keep_house(const std::stop_token& stop) {
     PoolLock lock(mutex_);
     while (!stop.stop_requested()) {
@@ -58,7 +111,7 @@ void PoolImpl::keep_house(const std::stop_token& stop) {
             errand_.notify_one();
         }
         if (check) look_after(*check, lock);
-        if (tell_leaks(lock) || busy) continue;
+        if (report_leaks(lock) || busy) continue;
         const auto now = Clock::now();
         sleeping_until_ = std::min({lending_.due(), loans_.due(now), now + longest_sleep});
         // A copy: it is read while the lock is open.
@@ -68,7 +121,7 @@ void PoolImpl::keep_house(const std::stop_token& stop) {
     }
 }
 
-bool PoolImpl::tell_leaks(PoolLock& lock) {
+bool PoolImpl::report_leaks(PoolLock& lock) {
     const auto now = Clock::now();
     const auto leaks = loans_.newly_overdue(now);
     if (leaks.empty()) return false;
@@ -91,7 +144,7 @@ void PoolImpl::open_ahead(const std::stop_token& stop) {
         errand_.wait(lock, stop, [&] { return to_open_.has_value(); });
         if (!to_open_) return;
         const int place = *std::exchange(to_open_, std::nullopt);
-        opened_[static_cast<std::size_t>(place)] = {};
+        opened_[static_cast<std::size_t>(place)] = {.at = Clock::now()};
         lock.unlock();
         try {
             auto connection = unopened();
@@ -156,7 +209,7 @@ void PoolImpl::end(const std::vector<std::unique_ptr<Connection>>& connections,
 }
 
 void PoolImpl::perform(Actions& actions, PoolLock& lock) {
-    tell(actions, lock);
+    answer(actions, lock);
     while (!actions.close.empty()) {
         const auto closings = std::move(actions.close);
         std::vector<std::unique_ptr<Connection>> ending;
@@ -171,7 +224,7 @@ void PoolImpl::perform(Actions& actions, PoolLock& lock) {
         lock.lock();
         actions = {};
         for (const auto& closing : closings) lending_.closed(closing.place, Clock::now(), actions);
-        tell(actions, lock);
+        answer(actions, lock);
     }
     if (lending_.due() < sleeping_until_) {
         sleeping_until_ = awake;

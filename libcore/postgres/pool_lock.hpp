@@ -15,7 +15,8 @@
 
 namespace postgres {
 
-/// A semaphore of POSIX, because it may end as soon as it was heard, while who rang is not yet back.
+/// A semaphore of POSIX, because it may be destroyed as soon as its waiter wakes, while sem_post has not yet
+/// returned.
 class Semaphore {
 public:
     Semaphore() { sem_init(&semaphore_, 0, 0); }
@@ -41,11 +42,11 @@ private:
 
 /// Stands on its thread's stack.
 struct Waiter {
-    Semaphore told;
+    Semaphore wake;
     std::optional<Lending::Answer> answer{};  ///< under the lock
 };
 
-/// Whoever was told something under it is woken when it is open: he would only run into it.
+/// Those who are answered under it are woken when it is open: before, they would only run into it.
 class PoolLock {
 public:
     explicit PoolLock(std::mutex& mutex) : mutex_(mutex) { lock(); }
@@ -62,18 +63,18 @@ public:
     void unlock() {
         locked_ = false;
         mutex_.unlock();
-        for (Waiter* waiter : std::exchange(told_, {})) waiter->told.post();
+        for (Waiter* waiter : std::exchange(answered_, {})) waiter->wake.post();
     }
-    void tell(Lending::Who who, const Lending::Answer& answer) {
+    void answer(Lending::Who who, const Lending::Answer& answer) {
         auto* const waiter = static_cast<Waiter*>(who);
         waiter->answer = answer;
-        told_.push_back(waiter);
+        answered_.push_back(waiter);
     }
 
 private:
     std::mutex& mutex_;
     bool locked_ = false;
-    std::vector<Waiter*> told_;
+    std::vector<Waiter*> answered_;
 };
 
 }  // namespace postgres

@@ -15,7 +15,7 @@ enum class Validation {
     ping,  ///< the same, and after half a second of rest an answer of the server
 };
 
-/// A zero means never, or no limit, where nothing else is said.
+/// A zero of a time means never; of a number, no limit. Where it does not, it is said.
 struct PoolSettings {
     ConnectionSettings connection{};
     int max = 4;
@@ -33,10 +33,12 @@ struct PoolSettings {
     Validation validation = Validation::peek;
     /// The server is asked over every connection that has rested for so long.
     std::chrono::milliseconds health_check{30'000};
-    /// A storm of new connections costs the server more than the queries that they are for.
+    /// At most so many are being opened at once, and so many begun a second, after a quiet second in one go:
+    /// a storm of new connections costs the server more than the queries that they are for.
     int connects_at_once = 4;
     int connects_per_second = 10;
-    /// More are refused at once. Unless it is said: ten for each connection, at least 64.
+    /// More are refused at once; with zero, all but one who waits. Unless it is said: ten for each
+    /// connection, at least 64.
     std::optional<int> max_waiting{};
     /// Waiting for longer than this, for all of the interval, is overload: then nobody waits for more than
     /// twice as long.
@@ -44,8 +46,9 @@ struct PoolSettings {
     std::chrono::milliseconds shed_interval{1'000};
     /// Whatever is lent for longer is told, with the place of the program that borrowed it.
     std::chrono::milliseconds leak_after{30'000};
-    /// So many failures of the server in a row, and nobody is let through; without a server until there is
-    /// one again, with one that fails whoever it lets connect for so long, and then one at a time.
+    /// So many failures of the server in a row open the circuit: nobody is let through. If there is no
+    /// server, until there is one; if it fails those whom it lets connect, for `circuit_open_for`, then one
+    /// is tried.
     int circuit_failures = 5;
     std::chrono::milliseconds circuit_open_for{30'000};
 };

@@ -1,8 +1,8 @@
 // What the routes of the database show, as JSON.
 
-#include <array>
 #include <cmath>
 
+#include "libcore/postgres/lending_names.hpp"
 #include "libcore/service/database_monitor.hpp"
 
 namespace service {
@@ -61,7 +61,6 @@ void write(json::Writer& writer, const char* name, const Percentiles& times) {
 }
 
 void write_members(json::Writer& writer, const postgres::PoolState& state) {
-    constexpr std::array names{"closed", "half_open", "open"};
     writer.member("total", state.total)
         .member("idle", state.idle)
         .member("active", state.active)
@@ -69,7 +68,7 @@ void write_members(json::Writer& writer, const postgres::PoolState& state) {
         .member("max", state.max)
         .member("min", state.min)
         .member("limit", state.limit)
-        .member("circuit", names.at(static_cast<std::size_t>(circuit_state(state.circuit))))
+        .member("circuit", postgres::to_string(state.circuit))
         .member("utilization", rounded(static_cast<double>(state.active) / state.max))
         .member("overdue", state.overdue)
         .key("pausedUntil");

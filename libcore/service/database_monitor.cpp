@@ -33,7 +33,7 @@ DatabaseMonitor::DatabaseMonitor(runtime::Registry& registry, std::stop_token st
       errors_(registry),
       score_(registry.gauge("database_health_score", "What /health/database says, from 0 to 100")) {
     on_stop_.emplace(stop_, [this] {
-        const std::lock_guard lock(order_);
+        const std::lock_guard lock(command_);
         for (auto& watched : watched_) watched.pool->resume();
     });
 }
@@ -50,7 +50,7 @@ postgres::Observe DatabaseMonitor::observe(Watched& watched) {
 }
 
 postgres::Pool DatabaseMonitor::open(const std::string& name, postgres::PoolSettings settings) {
-    const std::lock_guard lock(order_);
+    const std::lock_guard lock(command_);
     auto& watched = watched_.emplace_back(registry_, name);
     auto& pool = watched.pool.emplace(std::move(settings), observe(watched));
     show_pool(registry_, name, pool);

@@ -89,10 +89,11 @@ private:
     void write_pools(json::Writer& writer) const;
     void write_connections(json::Writer& writer) const;
     void write_queries(json::Writer& writer, std::size_t top) const;
-    runtime::OpsRoute order_route(const char* path, PoolCommand::Kind kind);
+    runtime::OpsRoute command_route(const char* path, PoolCommand::Kind kind);
     runtime::Reply answer(PoolCommand::Kind kind, std::string_view body);
-    std::vector<Watched*> meant_by(PoolCommand::Kind kind, const PoolCommand& order);
-    std::optional<domain::Error> obey(PoolCommand::Kind kind, const PoolCommand& order, Watched& watched);
+    std::vector<Watched*> meant_by(PoolCommand::Kind kind, const PoolCommand& command);
+    std::optional<domain::Error> carry_out(PoolCommand::Kind kind, const PoolCommand& command,
+                                           Watched& watched);
 
     runtime::Registry& registry_;
     const std::stop_token stop_;
@@ -111,7 +112,7 @@ private:
     Lately slow_{std::chrono::minutes(1)};
     Lately critical_{std::chrono::minutes(1)};
     runtime::log::RateLimit health_logged_{std::chrono::seconds(10)};
-    std::mutex order_;                                                  ///< held while one is obeyed
+    std::mutex command_;  ///< held while a command is carried out
     std::optional<std::stop_callback<std::function<void()>>> on_stop_;  // last: it uses all of the above
 };
 

@@ -71,10 +71,10 @@ std::vector<runtime::OpsRoute> DatabaseMonitor::routes() {
                         const auto top = top_of(request.query);
                         return object([&](auto& writer) { write_queries(writer, top); });
                     }),
-            order_route("/pool/pause", PoolCommand::Kind::pause),
-            order_route("/pool/resume", PoolCommand::Kind::resume),
-            order_route("/pool/reconnect", PoolCommand::Kind::reconnect),
-            order_route("/pool/resize", PoolCommand::Kind::resize)};
+            command_route("/pool/pause", PoolCommand::Kind::pause),
+            command_route("/pool/resume", PoolCommand::Kind::resume),
+            command_route("/pool/reconnect", PoolCommand::Kind::reconnect),
+            command_route("/pool/resize", PoolCommand::Kind::resize)};
 }
 
 runtime::Reply DatabaseMonitor::health(const runtime::Request& request) const {
@@ -108,45 +108,45 @@ runtime::Reply DatabaseMonitor::everything() const {
     });
 }
 
-runtime::OpsRoute DatabaseMonitor::order_route(const char* path, PoolCommand::Kind kind) {
+runtime::OpsRoute DatabaseMonitor::command_route(const char* path, PoolCommand::Kind kind) {
     return {.path = path,
             .get = [this](const auto&) { return object([&](auto& writer) { write_pools(writer); }); },
             .post = [this, kind](const auto& request) { return answer(kind, request.body); }};
 }
 
 runtime::Reply DatabaseMonitor::answer(PoolCommand::Kind kind, std::string_view body) {
-    const auto order = decode_pool_order(kind, body);
-    if (!order) return refusal(order.errors());
-    const auto meant = meant_by(kind, *order);
+    const auto command = decode_pool_command(kind, body);
+    if (!command) return refusal(command.errors());
+    const auto meant = meant_by(kind, *command);
     if (meant.empty()) return refusal({{"unknown", "pool", "is none of this service's"}});
-    const std::lock_guard lock(order_);
+    const std::lock_guard lock(command_);
     for (Watched* watched : meant)
-        if (const auto error = obey(kind, *order, *watched)) return refusal({*error});
+        if (const auto error = carry_out(kind, *command, *watched)) return refusal({*error});
     return object([&](json::Writer& writer) { write_pools(writer); });
 }
 
 std::vector<DatabaseMonitor::Watched*> DatabaseMonitor::meant_by(PoolCommand::Kind kind,
-                                                                 const PoolCommand& order) {
+                                                                 const PoolCommand& command) {
     std::vector<Watched*> meant;
     for (auto& watched : watched_) {
-        const bool chosen = order.pool.empty() ? kind != PoolCommand::Kind::resize || meant.empty()
-                                               : order.pool == watched.name;
+        const bool chosen = command.pool.empty() ? kind != PoolCommand::Kind::resize || meant.empty()
+                                                 : command.pool == watched.name;
         if (chosen) meant.push_back(&watched);
     }
     return meant;
 }
 
-std::optional<domain::Error> DatabaseMonitor::obey(PoolCommand::Kind kind, const PoolCommand& order,
-                                                   Watched& watched) {
+std::optional<domain::Error> DatabaseMonitor::carry_out(PoolCommand::Kind kind, const PoolCommand& command,
+                                                        Watched& watched) {
     namespace log = runtime::log;
     auto& pool = *watched.pool;
     switch (kind) {
         case PoolCommand::Kind::pause:
             if (stop_.stop_requested())
                 return domain::Error{"stopping", "", "the service is stopping: it needs its connections"};
-            pool.pause(Clock::now() + order.length);
+            pool.pause(Clock::now() + command.length);
             log::warn("an operator has paused a database pool",
-                      {{"pool", watched.name}, {"for_ms", order.length.count()}});
+                      {{"pool", watched.name}, {"for_ms", command.length.count()}});
             break;
         case PoolCommand::Kind::resume:
             pool.resume();
@@ -158,8 +158,8 @@ std::optional<domain::Error> DatabaseMonitor::obey(PoolCommand::Kind kind, const
             break;
         case PoolCommand::Kind::resize: {
             const auto before = pool.state();
-            const int max = order.max.value_or(before.max);
-            const int min = order.min.value_or(std::min(before.min, max));
+            const int max = command.max.value_or(before.max);
+            const int min = command.min.value_or(std::min(before.min, max));
             if (min > max) return domain::Error{"invalid", "min", "is above max"};
             pool.resize(max, min);
             log::warn("an operator has resized a database pool", {{"pool", watched.name},

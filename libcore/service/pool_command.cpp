@@ -30,7 +30,7 @@ std::optional<std::chrono::milliseconds> length_of(const json::Value* value) {
     return std::nullopt;
 }
 
-void decode_size(const json::Value& body, PoolCommand& order, domain::Errors& errors) {
+void decode_size(const json::Value& body, PoolCommand& command, domain::Errors& errors) {
     const auto read = [&](const char* name, int least, std::optional<int>& into) {
         const auto* value = body.find(name);
         if (value == nullptr) return;
@@ -40,38 +40,38 @@ void decode_size(const json::Value& body, PoolCommand& order, domain::Errors& er
         else
             errors.push_back({"invalid", name, "must be a number from " + std::to_string(least) + " to 500"});
     };
-    read("max", 1, order.max);
-    read("min", 0, order.min);
-    if (errors.empty() && !order.max && !order.min)
+    read("max", 1, command.max);
+    read("min", 0, command.min);
+    if (errors.empty() && !command.max && !command.min)
         errors.push_back({"required", "max", "or min must be given"});
-    if (order.max && order.min && *order.min > *order.max)
+    if (command.max && command.min && *command.min > *command.max)
         errors.push_back({"invalid", "min", "is above max"});
 }
 
 }  // namespace
 
-domain::Result<PoolCommand> decode_pool_order(Kind kind, std::string_view text) {
+domain::Result<PoolCommand> decode_pool_command(Kind kind, std::string_view text) {
     const auto body = json::parse(text.empty() ? "{}" : text);
     if (!body) return body.errors();
     if (body->object() == nullptr) return domain::Error{"wrong_type", "", "must be a JSON object"};
     domain::Errors errors;
     for (const auto& [key, value] : *body->object())
         if (!is_field(kind, key)) errors.push_back({"unknown_field", key, "is not a field of this request"});
-    PoolCommand order;
+    PoolCommand command;
     if (const auto* pool = body->find("pool")) {
         if (pool->string() != nullptr)
-            order.pool = *pool->string();
+            command.pool = *pool->string();
         else
             errors.push_back({"wrong_type", "pool", "must be the name of a pool"});
     }
     if (kind == Kind::pause) {
         const auto length = length_of(body->find("for"));
-        if (length) order.length = *length;
+        if (length) command.length = *length;
         if (!length) errors.push_back({"invalid", "for", "must be a duration from 1s to 1h, such as 30s"});
     }
-    if (kind == Kind::resize) decode_size(*body, order, errors);
+    if (kind == Kind::resize) decode_size(*body, command, errors);
     if (!errors.empty()) return errors;
-    return order;
+    return command;
 }
 
 }  // namespace service

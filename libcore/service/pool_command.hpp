@@ -1,4 +1,4 @@
-// What an operator may order of the pools on the operations port, out of a request's body. Pure.
+// What an operator may command of the pools on the operations port, out of a request's body. Pure.
 #pragma once
 
 #include <chrono>
@@ -20,6 +20,6 @@ struct PoolCommand {
 
 /// `{"for": "30s"}`, `{}`, `{"max": 30, "min": 5}`, each also with `"pool": "housekeeping"`. An empty body is
 /// as good as `{}`.
-domain::Result<PoolCommand> decode_pool_order(PoolCommand::Kind kind, std::string_view body);
+domain::Result<PoolCommand> decode_pool_command(PoolCommand::Kind kind, std::string_view body);
 
 }  // namespace service

@@ -22,7 +22,8 @@ constexpr std::array<std::string_view, 3> shed_reasons{"full", "shed", "circuit"
 PoolMeter::PoolMeter(runtime::Registry& registry, std::string pool)
     : registry_(registry),
       pool_(std::move(pool)),
-      acquire_{histogram("db_pool_acquire_duration_seconds", "Time until a connection of the pool was lent")},
+      acquire_{histogram("db_pool_acquire_duration_seconds",
+                         "Time that callers waited for their turn, without that of connecting")},
       use_{histogram("db_pool_use_duration_seconds", "Time that a connection was lent")},
       connect_{histogram("db_pool_connect_duration_seconds", "Time to make a connection")},
       created_(counter("db_pool_connections_created_total", "Connections made")),
@@ -30,7 +31,7 @@ PoolMeter::PoolMeter(runtime::Registry& registry, std::string pool)
       timeouts_(counter("db_pool_timeouts_total", "Callers whose time was up before they were lent one")),
       exhausted_(counter("db_pool_exhausted_total",
                          "Callers refused because there were too few connections: timeouts and shed, but for "
-                         "a pause and the circuit")),
+                         "a pause, the circuit, and those whose time was up while connecting")),
       leaks_(counter("db_pool_leaks_total", "Connections that were lent for longer than DB_LEAK_AFTER")) {
     for (int each = 0; each <= static_cast<int>(postgres::CloseReason::closed); ++each) {
         const auto reason = postgres::to_string(static_cast<postgres::CloseReason>(each));

@@ -33,13 +33,14 @@ public:
         unsigned line;
         int backend_pid;
         std::string parameters;
+        std::chrono::nanoseconds duration;
     };
 
     postgres::Observe observe() {
         return [this](const Observation& it) {
             const std::lock_guard lock(mutex_);
             entries_.push_back({it.kind, std::string(it.name), it.from.file_name(), it.from.line(),
-                                it.backend_pid, std::string(it.parameters)});
+                                it.backend_pid, std::string(it.parameters), it.duration});
         };
     }
     std::vector<Entry> of(Kind kind) const {
@@ -160,6 +161,29 @@ TEST_CASE_METHOD(Fixture, "who has no time to be connected is told of, with who 
     REQUIRE(acquired.size() == 2);
     CHECK(acquired.back().name == "connecting");
     CHECK_THAT(acquired.back().file, Catch::EndsWith(this_file));
+}
+
+TEST_CASE_METHOD(Fixture, "a loan begins when there is a connection, and until then it is said to be opened",
+                 "[threads]") {
+    support::TcpGate gate("127.0.0.1", database.port());
+    auto gated = settings(2);
+    gated.connection.url = support::through(database.url(), gate.port());
+    gated.min = 1;
+    const auto began = Clock::now();
+    gate.stall();
+    Pool pool(gated, told.observe());
+    std::thread caller([&] { pool.lease(); });
+    REQUIRE(support::eventually([&] { return pool.connections().size() == 2; }));
+    for (const auto& each : pool.connections()) {
+        CHECK(each.state == "opening");
+        CHECK(each.since >= began);
+    }
+    std::this_thread::sleep_for(500ms);
+    const auto opened = Clock::now();
+    gate.forward();
+    caller.join();
+    REQUIRE(told.of(Kind::use).size() == 1);
+    CHECK(told.of(Kind::use)[0].duration < Clock::now() - opened);
 }
 
 TEST_CASE_METHOD(Fixture, "a paused pool lends nothing until it is resumed, and keeps who waits",

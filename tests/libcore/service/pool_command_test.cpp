@@ -3,27 +3,27 @@
 #include <catch2/catch.hpp>
 
 using namespace std::chrono_literals;
-using service::decode_pool_order;
+using service::decode_pool_command;
 using service::PoolCommand;
 using Kind = PoolCommand::Kind;
 
 namespace {
 
 std::string fields_of(Kind kind, std::string_view body) {
-    const auto order = decode_pool_order(kind, body);
-    if (order) return "fine";
+    const auto command = decode_pool_command(kind, body);
+    if (command) return "fine";
     std::string fields;
-    for (const auto& error : order.errors()) fields += error.field + ":" + error.code + " ";
+    for (const auto& error : command.errors()) fields += error.field + ":" + error.code + " ";
     return fields;
 }
 
 }  // namespace
 
 TEST_CASE("a pause has a length, and may be of one pool") {
-    const auto order = decode_pool_order(Kind::pause, R"({"for": "90s", "pool": "housekeeping"})");
-    REQUIRE(order);
-    CHECK(order->length == 90s);
-    CHECK(order->pool == "housekeeping");
+    const auto command = decode_pool_command(Kind::pause, R"({"for": "90s", "pool": "housekeeping"})");
+    REQUIRE(command);
+    CHECK(command->length == 90s);
+    CHECK(command->pool == "housekeeping");
     CHECK(fields_of(Kind::pause, "") == "for:invalid ");
     CHECK(fields_of(Kind::pause, R"({"for": "2h"})") == "for:invalid ");
     CHECK(fields_of(Kind::pause, R"({"for": "10ms"})") == "for:invalid ");
@@ -40,10 +40,10 @@ TEST_CASE("to resume and to reconnect nothing need be said") {
 }
 
 TEST_CASE("a pool gets a size within bounds") {
-    const auto order = decode_pool_order(Kind::resize, R"({"max": 30, "min": 5})");
-    REQUIRE(order);
-    CHECK(order->max == 30);
-    CHECK(order->min == 5);
+    const auto command = decode_pool_command(Kind::resize, R"({"max": 30, "min": 5})");
+    REQUIRE(command);
+    CHECK(command->max == 30);
+    CHECK(command->min == 5);
     CHECK(fields_of(Kind::resize, R"({"max": 1})") == "fine");
     CHECK(fields_of(Kind::resize, R"({"min": 0})") == "fine");
     CHECK(fields_of(Kind::resize, "{}") == "max:required ");
