@@ -69,16 +69,27 @@ check_suites() {
   sed -n 's/^tidings_test(\([a-z_]*\) .*/\1/p' tests/CMakeLists.txt | grep -vxF -f <(suites | awk '{ print $2 }')
 }
 
-# Of a suite with SOME_THREADS in tests/CMakeLists.txt, the tests that say [threads] are run under ThreadSanitizer.
+# ThreadSanitizer runs a suite whole or, with SOME_THREADS in tests/CMakeLists.txt, its tests that say [threads]. Pistache
+# is not instrumented for it: whole services, and what listens by it, cannot be run.
 check_threads() {
+  local suite folder rest
   # shellcheck disable=SC2016 # the dollars are Perl's
-  sed -n 's/^tidings_test([a-z_]* *\([a-z/]*\) *SOME_THREADS .*/tests\/\1/p' tests/CMakeLists.txt |
-    xargs -I '{}' find '{}' -name '*_test.cpp' | xargs -r perl -0777 -ne '
-      for my $test (split /^(?=TEST_CASE)/m) {
-        my ($name) = $test =~ /^TEST_CASE[^"]*("[^"]*")/ or next;
-        print "$ARGV: $name\n" if $test =~ /std::(?:j?thread|async)\b|TcpGate/ && $test !~ /^[^{]*"\[threads\]"/
-      }
-      print "$ARGV\n" if /std::(?:j?thread|async)\b/ && !/"\[threads\]"/'
+  while read -r suite folder rest; do
+    [[ $suite != system_test && $suite != drill_test ]] || continue
+    if ! suites | grep -q "^ *tsan *$suite "; then
+      find "tests/$folder" -name '*_test.cpp' -exec grep -HnE 'std::(j?thread|async)\b|TcpGate|Loops |"\[threads\]"' {} + |
+        sed "s/^/$suite is not run under ThreadSanitizer: /"
+    elif [[ $rest == SOME_THREADS* ]]; then
+      find "tests/$folder" -name '*_test.cpp' -exec grep -LE 'http_server\.hpp|ops_server\.hpp|pistache/' {} + |
+        xargs -r perl -0777 -ne '
+          for my $test (split /^(?=TEST_CASE)/m) {
+            my ($name) = $test =~ /^TEST_CASE[^"]*("[^"]*")/ or next;
+            print "$ARGV: $name\n"
+              if $test =~ /std::(?:j?thread|async)\b|TcpGate|Loops / && $test !~ /^[^{]*"\[threads\]"/
+          }
+          print "$ARGV\n" if /std::(?:j?thread|async)\b|Loops / && !/"\[threads\]"/'
+    fi
+  done < <(sed -n 's/^tidings_test(\([a-z_]*\) *\([a-z/]*\) */\1 \2 /p' tests/CMakeLists.txt)
 }
 
 # It has a word for what is well, too.

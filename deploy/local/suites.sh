@@ -26,7 +26,9 @@ suites() {
   tsan     postgres_test  3          always
   tsan     rabbitmq_test  3          always
   tsan     redis_test     3          always
+  tsan     runtime_test   3          always
   tsan     scheduler_test 3          always
+  tsan     service_test   3          always
   tsan     worker_test    3          always
 END
 }

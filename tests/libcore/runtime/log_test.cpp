@@ -109,7 +109,8 @@ TEST_CASE("numbers that JSON does not have are null") {
     CHECK_THAT(line, Contains(R"("nan":null,"infinite":null,"least":-9223372036854775808)"));
 }
 
-TEST_CASE("a session writes whole lines of many threads and leaves out what is below its level") {
+TEST_CASE("a session writes whole lines of many threads and leaves out what is below its level",
+          "[threads]") {
     const CapturedStdout captured;
     {
         const log::Session session({.service = "test", .level = log::Level::info});
@@ -127,7 +128,7 @@ TEST_CASE("a session writes whole lines of many threads and leaves out what is b
     CHECK(strict == lines.size());
 }
 
-TEST_CASE("an error is written before the call returns") {
+TEST_CASE("an error is written before the call returns", "[threads]") {
     const CapturedStdout captured;
     const log::Session session({.service = "test"});
     log::error("the disk is full");
@@ -135,7 +136,7 @@ TEST_CASE("an error is written before the call returns") {
     CHECK_THAT(captured.lines().back(), Contains("the disk is full") && Contains("ERROR"));
 }
 
-TEST_CASE("the oldest lines are dropped and counted when stdout does not take them") {
+TEST_CASE("the oldest lines are dropped and counted when stdout does not take them", "[threads]") {
     int ends[2];
     REQUIRE(::pipe(ends) == 0);
     const int saved = ::dup(STDOUT_FILENO);

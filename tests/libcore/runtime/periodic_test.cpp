@@ -14,7 +14,7 @@ using runtime::Periodic;
 using std::chrono::steady_clock;
 using support::eventually;
 
-TEST_CASE("a loop that asks for no pause runs again at once") {
+TEST_CASE("a loop that asks for no pause runs again at once", "[threads]") {
     runtime::Registry registry("test");
     runtime::Loops loops(registry, 1h);
     std::atomic<int> rounds = 0;
@@ -22,7 +22,7 @@ TEST_CASE("a loop that asks for no pause runs again at once") {
     CHECK(eventually([&] { return rounds == 1000; }));
 }
 
-TEST_CASE("a loop is woken from its pause and stops in the middle of one") {
+TEST_CASE("a loop is woken from its pause and stops in the middle of one", "[threads]") {
     runtime::Registry registry("test");
     runtime::Loops loops(registry, 1h);
     std::atomic<int> rounds = 0;
@@ -40,7 +40,7 @@ TEST_CASE("a loop is woken from its pause and stops in the middle of one") {
     CHECK(rounds == 2);
 }
 
-TEST_CASE("a wake during a round is not lost") {
+TEST_CASE("a wake during a round is not lost", "[threads]") {
     runtime::Registry registry("test");
     runtime::Loops loops(registry, 1h);
     std::atomic<int> rounds = 0;
@@ -56,7 +56,7 @@ TEST_CASE("a wake during a round is not lost") {
     CHECK(eventually([&] { return rounds == 2; }));
 }
 
-TEST_CASE("a failing loop is retried after growing pauses that a wake does not shorten") {
+TEST_CASE("a failing loop is retried after growing pauses that a wake does not shorten", "[threads]") {
     runtime::Registry registry("test");
     runtime::Loops loops(registry, 1h);
     std::mutex mutex;
@@ -81,7 +81,7 @@ TEST_CASE("a failing loop is retried after growing pauses that a wake does not s
                Catch::Matchers::Contains(R"(loop_rounds_total{loop="failing",result="failed"} 4)"));
 }
 
-TEST_CASE("what is thrown need not be an exception") {
+TEST_CASE("what is thrown need not be an exception", "[threads]") {
     runtime::Registry registry("test");
     runtime::Loops loops(registry, 1h);
     std::atomic<int> rounds = 0;
@@ -94,7 +94,7 @@ TEST_CASE("what is thrown need not be an exception") {
     CHECK(eventually([&] { return rounds == 2; }));
 }
 
-TEST_CASE("a loop that hangs in a round is stuck, by name, until the round ends") {
+TEST_CASE("a loop that hangs in a round is stuck, by name, until the round ends", "[threads]") {
     runtime::Registry registry("test");
     runtime::Loops loops(registry, 50ms);
     std::promise<void> answer;
@@ -111,7 +111,7 @@ TEST_CASE("a loop that hangs in a round is stuck, by name, until the round ends"
     CHECK(loops.alive().detail.empty());
 }
 
-TEST_CASE("loops that fail, wait or have ended are not stuck") {
+TEST_CASE("loops that fail, wait or have ended are not stuck", "[threads]") {
     runtime::Registry registry("test");
     runtime::Loops loops(registry, 50ms);
     std::atomic<int> rounds = 0;

@@ -102,7 +102,7 @@ TEST_CASE("stop can be requested by the program and runs callbacks") {
     CHECK(child.exit_code() == 0);
 }
 
-TEST_CASE("a sleep ends early when stop is requested") {
+TEST_CASE("a sleep ends early when stop is requested", "[threads]") {
     std::stop_source source;
     CHECK_FALSE(runtime::sleep_until_stop(source.get_token(), 1ms));
     const std::jthread requester([&] { source.request_stop(); });

@@ -17,7 +17,7 @@ constexpr postgres::Statement one{"one", "SELECT 1", postgres::Access::read};
 
 }  // namespace
 
-TEST_CASE("the connections of a service end while there is somebody to count them") {
+TEST_CASE("the connections of a service end while there is somebody to count them", "[threads]") {
     const support::TestDatabase server;
     auto looker = server.connection();
     runtime::Registry registry("test");

@@ -121,7 +121,8 @@ private:
 
 }  // namespace
 
-TEST_CASE("a replica answers until it lags by more than a second, and again when it has caught up") {
+TEST_CASE("a replica answers until it lags by more than a second, and again when it has caught up",
+          "[threads]") {
     Reader reader;
     const PostgresServer replica({.primary = reader.primary, .in_step = false});
     reader.read_from({&replica});
@@ -148,7 +149,7 @@ TEST_CASE("a replica answers until it lags by more than a second, and again when
     CHECK(reader.reads_replica());
 }
 
-TEST_CASE("whoever has written reads what he wrote, from the primary until a replica has it") {
+TEST_CASE("whoever has written reads what he wrote, from the primary until a replica has it", "[threads]") {
     Reader reader;
     const PostgresServer replica({.primary = reader.primary, .in_step = false});
     reader.read_from({&replica});
@@ -173,7 +174,8 @@ TEST_CASE("whoever has written reads what he wrote, from the primary until a rep
     }
 }
 
-TEST_CASE("a replica that has all there is has what a reader must see, also where a page of the log begins") {
+TEST_CASE("a replica that has all there is has what a reader must see, also where a page of the log begins",
+          "[threads]") {
     Reader reader;
     const PostgresServer replica({.primary = reader.primary, .in_step = false});
     reader.read_from({&replica});
@@ -183,7 +185,7 @@ TEST_CASE("a replica that has all there is has what a reader must see, also wher
     CHECK(reader.reads_replica(reader.end()));
 }
 
-TEST_CASE("a replica that may have crashed since it was looked at proves nothing by that look") {
+TEST_CASE("a replica that may have crashed since it was looked at proves nothing by that look", "[threads]") {
     Reader reader;
     const PostgresServer replica({.primary = reader.primary, .in_step = false});
     reader.read_from({&replica});
@@ -196,7 +198,8 @@ TEST_CASE("a replica that may have crashed since it was looked at proves nothing
     CHECK(reader.reads_replica(written));
 }
 
-TEST_CASE("no read fails while a replica is killed, comes back, freezes, thaws and is promoted") {
+TEST_CASE("no read fails while a replica is killed, comes back, freezes, thaws and is promoted",
+          "[threads]") {
     Reader reader;
     PostgresServer replica({.primary = reader.primary, .in_step = false});
     reader.read_from({&replica});
@@ -225,7 +228,7 @@ TEST_CASE("no read fails while a replica is killed, comes back, freezes, thaws a
     CHECK(load.longest() < 5s);
 }
 
-TEST_CASE("one of several replicas answers as long as one is in") {
+TEST_CASE("one of several replicas answers as long as one is in", "[threads]") {
     Reader reader;
     const PostgresServer one({.primary = reader.primary, .in_step = false});
     PostgresServer other({.primary = reader.primary, .in_step = false});
@@ -247,7 +250,8 @@ TEST_CASE("one of several replicas answers as long as one is in") {
     CHECK(reader.read() == By::primary);
 }
 
-TEST_CASE("what a replica has no time or no connection for is the primary's within the same read") {
+TEST_CASE("what a replica has no time or no connection for is the primary's within the same read",
+          "[threads]") {
     Reader reader;
     // It does not wait for readers.
     const PostgresServer replica(
@@ -293,7 +297,7 @@ TEST_CASE("what a replica has no time or no connection for is the primary's with
     CHECK(reader.reads_replica());
 }
 
-TEST_CASE("a server that follows no primary, or another one, is never read from") {
+TEST_CASE("a server that follows no primary, or another one, is never read from", "[threads]") {
     Reader reader;
     const PostgresServer other_primary;
     const PostgresServer stranger({.primary = other_primary, .in_step = false});
@@ -308,7 +312,7 @@ TEST_CASE("a server that follows no primary, or another one, is never read from"
     CHECK(reader.read() == By::primary);
 }
 
-TEST_CASE("without replicas there is neither metric nor loop") {
+TEST_CASE("without replicas there is neither metric nor loop", "[threads]") {
     Reader reader;
     reader.read_from({});
     CHECK(reader.replicas->none());
