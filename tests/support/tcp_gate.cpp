@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <deque>
 #include <list>
 #include <mutex>
 #include <optional>
@@ -25,10 +26,21 @@ namespace {
 
 enum class Mode { forward, stall, refuse };
 
+using Clock = std::chrono::steady_clock;
+
+/// Without bytes it is the end of the connection.
+struct Late {
+    Clock::time_point due;
+    std::string bytes;
+};
+
 /// One end of a pair and what was read from the other end for it.
 struct End {
     int socket;
     std::string pending = {};
+    std::deque<Late> late = {};  ///< comes after what is pending
+
+    bool hears_no_more() const { return !late.empty() && late.back().bytes.empty(); }
 };
 
 struct Pair {
@@ -41,6 +53,15 @@ struct Pair {
 /// us.
 short interest(const End& end, const End& other) {
     return static_cast<short>((other.pending.empty() ? POLLIN : 0) | (end.pending.empty() ? 0 : POLLOUT));
+}
+
+/// For poll, which is not to return too early.
+int milliseconds_to(Clock::time_point time) {
+    if (time == Clock::time_point::max()) {
+        return -1;
+    }
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(time - Clock::now()).count();
+    return static_cast<int>(std::max<decltype(left)>(left, 0));
 }
 
 bool send_pending(End& end) {
@@ -121,6 +142,7 @@ struct TcpGate::State {
     void run() {
         for (std::vector<pollfd> sources;;) {
             std::uint64_t seen = 0;
+            auto next = Clock::time_point::max();
             {
                 const std::lock_guard lock(mutex);
                 if (stopping) {
@@ -132,11 +154,17 @@ struct TcpGate::State {
                     const auto& [client, server, sent] = pair;
                     const bool stalled = mode == Mode::stall;
                     const bool unheard = stalled || (is_mute(pair) && server.pending.empty());
-                    sources.push_back({stalled ? -1 : client.socket, interest(client, server), 0});
-                    sources.push_back({unheard ? -1 : server.socket, interest(server, client), 0});
+                    const bool client_left = server.hears_no_more(), server_left = client.hears_no_more();
+                    sources.push_back(
+                        {stalled || client_left ? -1 : client.socket, interest(client, server), 0});
+                    sources.push_back(
+                        {unheard || server_left ? -1 : server.socket, interest(server, client), 0});
+                    for (const auto* end : {&client, &server})
+                        if (!stalled && end->pending.empty() && !end->late.empty())
+                            next = std::min(next, end->late.front().due);
                 }
             }
-            ::poll(sources.data(), sources.size(), -1);
+            ::poll(sources.data(), sources.size(), milliseconds_to(next));
 
             const std::lock_guard lock(mutex);
             eventfd_t ignored = 0;
@@ -156,7 +184,7 @@ struct TcpGate::State {
             const auto of_server =
                 static_cast<short>(sources[index + 1].revents & (is_mute(*pair) ? POLLOUT : -1));
             if (pump(client, server, sources[index].revents, &sent) &&
-                pump(server, client, of_server, nullptr)) {
+                pump(server, client, of_server, nullptr) && send_late(client) && send_late(server)) {
                 ++pair;
                 continue;
             }
@@ -199,8 +227,12 @@ struct TcpGate::State {
         std::array<char, 65536> buffer;
         const auto limit = limited ? std::min(*allowance, buffer.size()) : buffer.size();
         const auto size = ::recv(end.socket, buffer.data(), limit, MSG_DONTWAIT);
+        if (span > Clock::duration::zero() || !other.late.empty()) {
+            const auto bytes = static_cast<std::size_t>(std::max<ssize_t>(size, 0));
+            other.late.push_back({Clock::now() + span, std::string(buffer.data(), bytes)});
+        }
         if (size <= 0) {
-            return false;
+            return !other.late.empty();
         }
         if (limited) {
             *allowance -= static_cast<std::size_t>(size);
@@ -208,8 +240,27 @@ struct TcpGate::State {
         if (sent != nullptr) {
             *sent += static_cast<std::size_t>(size);
         }
+        if (!other.late.empty()) {
+            return true;
+        }
         other.pending.assign(buffer.data(), static_cast<std::size_t>(size));
         return send_pending(other);
+    }
+
+    /// What is due by now; false when that is the end.
+    bool send_late(End& end) const {
+        while (mode != Mode::stall && end.pending.empty() && !end.late.empty() &&
+               end.late.front().due <= Clock::now()) {
+            if (end.late.front().bytes.empty()) {
+                return false;
+            }
+            end.pending = std::move(end.late.front().bytes);
+            end.late.pop_front();
+            if (!send_pending(end)) {
+                return false;
+            }
+        }
+        return true;
     }
 
     const std::string upstream_host;
@@ -224,6 +275,7 @@ struct TcpGate::State {
     std::uint64_t version = 0;
     std::optional<std::size_t> allowance;
     std::optional<std::size_t> mute_after;
+    Clock::duration span{};  ///< of delay
     std::size_t count = 0;
     std::list<Pair> pairs;
     std::thread thread;
@@ -242,7 +294,12 @@ void TcpGate::forward() {
     state_->change([this] {
         state_->mode = Mode::forward;
         state_->mute_after.reset();
+        state_->span = {};
     });
+}
+
+void TcpGate::delay(std::chrono::milliseconds span) {
+    state_->change([this, span] { state_->span = span; });
 }
 
 void TcpGate::stall() {

@@ -2,6 +2,7 @@
 // every function may be called from any thread and has taken effect when it returns.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -18,13 +19,15 @@ public:
     /// Where the client connects: 127.0.0.1 and this port.
     std::uint16_t port() const;
 
-    /// Undoes stall, stall_answers and refuse.
+    /// Undoes stall, stall_answers, refuse and delay.
     void forward();
     /// Connections stay open, and new ones are accepted, but no byte moves in either direction.
     void stall();
     /// The server hears everything, and no answer comes through once a client has sent more than so many
     /// bytes on its connection.
     void stall_answers(std::size_t after);
+    /// Whatever comes, from either side, goes on so much later, in its order; also what ends a connection.
+    void delay(std::chrono::milliseconds span);
     /// Resets every open connection; new ones are forwarded.
     void cut();
     /// Every client hears that the server has nothing more to say, while what he sends still reaches it.
