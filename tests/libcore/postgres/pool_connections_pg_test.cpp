@@ -1,49 +1,29 @@
+// When a pool connects, how many at a time, and how it keeps what it has: opened ahead, looked after,
+// resized.
 #include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <latch>
-#include <set>
 #include <thread>
 
-#include "tests/support/eventually.hpp"
-#include "tests/support/postgres_fixture.hpp"
-#include "tests/support/tcp_gate.hpp"
+#include "tests/libcore/postgres/pool_storm.hpp"
 
 using namespace std::chrono_literals;
-using postgres::Lease;
-using postgres::Pool;
-using postgres::PoolSettings;
-using postgres::Statement;
-using postgres::Validation;
+using namespace postgres;
 using Clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr Statement echo{"echo", "SELECT $1::bigint"};
 constexpr Statement length{"length", "SELECT length($1::text)"};
-constexpr Statement terminate{"terminate", "SELECT pg_terminate_backend($1, 5000)"};
-constexpr Statement backends{"backends",
-                             "SELECT pid FROM pg_stat_activity "
-                             "WHERE datname = current_database() AND pid <> pg_backend_pid()"};
 
-struct Fixture {
-    support::TestDatabase database{support::TestDatabase::Content::nothing};
+struct Fixture : PoolFixture {
     support::TcpGate gate{"127.0.0.1", database.port()};
 
     PoolSettings settings(int max, int min = 0) const {
-        PoolSettings settings{.connection = database.settings(), .max = max, .min = min};
-        settings.connection.url = support::through(database.url(), gate.port());
+        auto settings = PoolFixture::settings(max, gate);
+        settings.min = min;
         return settings;
     }
-
-    /// Of the pool, as the server sees them.
-    std::set<int> pids() const {
-        std::set<int> pids;
-        for (const auto row : database.connection().run(backends)) pids.insert(row.get<int>(0));
-        return pids;
-    }
-
-    void end_backend(int pid) const { database.connection().run(terminate, pid); }
 
     /// The server hears the pool's connection, which has said more than others will, and nobody hears it.
     void make_deaf(Pool& pool) {
@@ -61,8 +41,8 @@ bool rested(Clock::time_point since, std::chrono::milliseconds span) {
 TEST_CASE_METHOD(Fixture, "the minimum is opened in the background, and nobody connects who comes later",
                  "[threads]") {
     std::atomic<int> connected = 0;
-    Pool pool(settings(5, 3), [&](const postgres::Observation& it) {
-        if (it.kind == postgres::Observation::Kind::connect) ++connected;
+    Pool pool(settings(5, 3), [&](const Observation& it) {
+        if (it.kind == Observation::Kind::connect) ++connected;
     });
     REQUIRE(support::eventually([&] { return pool.state().idle == 3; }));
     CHECK(pids().size() == 3);
@@ -77,7 +57,7 @@ TEST_CASE_METHOD(Fixture, "the minimum is opened in the background, and nobody c
 TEST_CASE_METHOD(Fixture, "the minimum is there soon after the server is", "[threads]") {
     gate.refuse();
     Pool pool(settings(5, 2));
-    CHECK_THROWS_AS(pool.lease(), postgres::DatabaseError);
+    CHECK_THROWS_AS(pool.lease(), DatabaseError);
     gate.forward();
     CHECK(support::eventually([&] { return pool.state().idle == 2; }));
 }
@@ -145,9 +125,9 @@ TEST_CASE_METHOD(Fixture, "no more than four connect at the same time", "[thread
         threads.emplace_back([&] {
             try {
                 pool.lease();
-            } catch (const postgres::PoolExhausted&) {
+            } catch (const PoolExhausted&) {
                 ++exhausted;
-            } catch (const postgres::DatabaseError&) {
+            } catch (const DatabaseError&) {
                 ++lost;
             }
         });
@@ -159,27 +139,11 @@ TEST_CASE_METHOD(Fixture, "no more than four connect at the same time", "[thread
 
 TEST_CASE_METHOD(Fixture, "a server that comes back is found within a second", "[threads]") {
     Pool pool(settings(4));
-    gate.refuse();
-    for (int i = 0; i < 6; ++i) CHECK_THROWS_AS(pool.lease(), postgres::DatabaseError);
-    gate.forward();
-    const auto back = Clock::now();
-    CHECK(support::eventually([&] {
-        try {
-            return pool.run(echo, 1).front().get<int>(0) == 1;
-        } catch (const postgres::CircuitOpen&) {
-            return false;
-        }
-    }));
-    CHECK(Clock::now() - back < 2s);  // half a second, on a machine that has nothing else to do
-}
-
-TEST_CASE_METHOD(Fixture, "a connection is lent so often and then replaced") {
-    auto worn = settings(1);
-    worn.max_uses = 2;
-    Pool pool(worn);
-    const int first = pool.lease()->backend_pid();
-    CHECK(pool.lease()->backend_pid() == first);
-    CHECK(pool.lease()->backend_pid() != first);
+    check_that_it_works_within_a_second_of("a server that was away", pool, [&] {
+        gate.refuse();
+        for (int i = 0; i < 6; ++i) CHECK_THROWS_AS(pool.lease(), DatabaseError);
+        gate.forward();
+    });
 }
 
 TEST_CASE_METHOD(Fixture, "without validation the one who borrows a dead connection learns it") {
@@ -187,7 +151,7 @@ TEST_CASE_METHOD(Fixture, "without validation the one who borrows a dead connect
     trusting.validation = Validation::off;
     Pool pool(trusting);
     end_backend(pool.lease()->backend_pid());
-    CHECK_THROWS_AS(pool.lease()->run(echo, 1), postgres::DatabaseError);
+    CHECK_THROWS_AS(pool.lease()->run(echo, 1), DatabaseError);
     CHECK(pool.run(echo, 2).front().get<int>(0) == 2);
 }
 

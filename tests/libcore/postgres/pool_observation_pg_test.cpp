@@ -5,23 +5,15 @@
 #include <thread>
 
 #include "libcore/postgres/transaction.hpp"
+#include "tests/libcore/postgres/pool_fixture.hpp"
 #include "tests/support/eventually.hpp"
-#include "tests/support/postgres_fixture.hpp"
-#include "tests/support/tcp_gate.hpp"
 
 using namespace std::chrono_literals;
-using postgres::Lease;
-using postgres::Observation;
-using postgres::Pool;
-using postgres::PoolExhausted;
-using postgres::PoolSettings;
-using postgres::Statement;
+using namespace postgres;
 using Clock = std::chrono::steady_clock;
 using Kind = Observation::Kind;
 
 namespace {
-
-constexpr Statement echo{"echo", "SELECT $1::bigint"};
 
 /// What was told, by kind.
 class Told {
@@ -36,7 +28,7 @@ public:
         std::chrono::nanoseconds duration;
     };
 
-    postgres::Observe observe() {
+    Observe observe() {
         return [this](const Observation& it) {
             const std::lock_guard lock(mutex_);
             entries_.push_back({it.kind, std::string(it.name), it.from.file_name(), it.from.line(),
@@ -61,11 +53,8 @@ private:
     std::vector<Entry> entries_;
 };
 
-struct Fixture {
-    support::TestDatabase database{support::TestDatabase::Content::nothing};
+struct Fixture : PoolFixture {
     Told told;
-
-    PoolSettings settings(int max) const { return {.connection = database.settings(), .max = max}; }
 };
 
 const std::string this_file = "pool_observation_pg_test.cpp";
@@ -93,7 +82,7 @@ TEST_CASE_METHOD(Fixture, "a connection that is lent for too long is told once, 
         CHECK(reports[0].backend_pid == kept->backend_pid());
         // It is not taken back, and others are told as well.
         CHECK(kept->run(echo, 1).front().get<int>(0) == 1);
-        postgres::transact(pool, [&](postgres::Transaction& transaction) {
+        transact(pool, [&](Transaction& transaction) {
             transaction.run(echo, 1);
             REQUIRE(support::eventually([&] { return told.of(Kind::leak).size() == 2; }));
         });
@@ -128,7 +117,7 @@ TEST_CASE_METHOD(Fixture, "a pool tells why each connection ended") {
     pool.resize(1, 0);
     CHECK(told.names(Kind::close) == Names{"renewed", "broken", "uses", "resized"});
     const int pid = pool.lease()->backend_pid();
-    database.connection().run({"terminate", "SELECT pg_terminate_backend($1, 5000)"}, pid);
+    end_backend(pid);
     REQUIRE(support::eventually([&] { return pool.lease()->backend_pid() != pid; }));
     const auto closed = told.of(Kind::close);
     CHECK(std::ranges::any_of(closed, [&](const auto& it) {
@@ -152,11 +141,9 @@ TEST_CASE_METHOD(Fixture, "a refusal is told by its reason") {
 
 TEST_CASE_METHOD(Fixture, "who has no time to be connected is told of, with who it was", "[threads]") {
     support::TcpGate gate("127.0.0.1", database.port());
-    auto gated = settings(1);
-    gated.connection.url = support::through(database.url(), gate.port());
     gate.stall();
-    Pool pool(gated, told.observe());
-    CHECK_THROWS_AS(pool.until(Clock::now() + 50ms).lease(), postgres::DatabaseError);
+    Pool pool(settings(1, gate), told.observe());
+    CHECK_THROWS_AS(pool.until(Clock::now() + 50ms).lease(), DatabaseError);
     const auto acquired = told.of(Kind::acquire);
     REQUIRE(acquired.size() == 2);
     CHECK(acquired.back().name == "connecting");

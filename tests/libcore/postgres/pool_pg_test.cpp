@@ -1,3 +1,4 @@
+// A pool lends connections of a real server: to whom, how many, and which it does not lend again.
 #include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
@@ -5,39 +6,13 @@
 #include <optional>
 #include <thread>
 
+#include "tests/libcore/postgres/pool_fixture.hpp"
 #include "tests/support/eventually.hpp"
-#include "tests/support/postgres_fixture.hpp"
-#include "tests/support/tcp_gate.hpp"
 
 using namespace std::chrono_literals;
-using postgres::Lease;
-using postgres::Pool;
-using postgres::PoolSettings;
-using postgres::Statement;
+using namespace postgres;
 
-namespace {
-
-constexpr Statement echo{"echo", "SELECT $1::bigint"};
-constexpr Statement connections{"connections",
-                                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"};
-constexpr Statement others{"others",
-                           "SELECT count(*) FROM pg_stat_activity "
-                           "WHERE datname = current_database() AND pid <> pg_backend_pid()"};
-constexpr Statement terminate{"terminate", "SELECT pg_terminate_backend($1, 5000)"};
-
-struct Fixture {
-    support::TestDatabase database{support::TestDatabase::Content::nothing};
-
-    PoolSettings settings(int max) const { return {.connection = database.settings(), .max = max}; }
-
-    int connections_of_pool() const { return database.connection().run(others).front().get<int>(0); }
-
-    void end_backend(int pid) const { database.connection().run(terminate, pid); }
-};
-
-}  // namespace
-
-TEST_CASE_METHOD(Fixture, "a pool opens nothing before it is needed and lends again what came back") {
+TEST_CASE_METHOD(PoolFixture, "a pool opens nothing before it is needed and lends again what came back") {
     Pool pool(settings(2));
     CHECK(pool.state().total == 0);
     const int pid = pool.lease()->backend_pid();
@@ -54,7 +29,8 @@ TEST_CASE_METHOD(Fixture, "a pool opens nothing before it is needed and lends ag
     CHECK(pool.state().max == 2);
 }
 
-TEST_CASE_METHOD(Fixture, "32 threads never exceed the maximum and each reads its own answers", "[threads]") {
+TEST_CASE_METHOD(PoolFixture, "32 threads never exceed the maximum and each reads its own answers",
+                 "[threads]") {
     constexpr int max = 4;
     Pool pool(settings(max));
     std::atomic<int> wrong = 0, most = 0;
@@ -73,10 +49,10 @@ TEST_CASE_METHOD(Fixture, "32 threads never exceed the maximum and each reads it
     CHECK(wrong == 0);
     CHECK(most <= max);
     CHECK(pool.state().idle == pool.state().total);
-    CHECK(pool.run(connections).front().get<int>(0) <= max);
+    CHECK(static_cast<int>(pids().size()) <= max);
 }
 
-TEST_CASE_METHOD(Fixture, "whoever waits longest is served first", "[threads]") {
+TEST_CASE_METHOD(PoolFixture, "whoever waits longest is served first", "[threads]") {
     auto patient = settings(1);
     patient.acquire_timeout = 10s;
     Pool pool(patient);
@@ -99,23 +75,23 @@ TEST_CASE_METHOD(Fixture, "whoever waits longest is served first", "[threads]") 
     CHECK(order == std::vector{0, 1, 2, 3, 4, 5, 6, 7});
 }
 
-TEST_CASE_METHOD(Fixture, "an exhausted pool says so after the acquire timeout and recovers") {
+TEST_CASE_METHOD(PoolFixture, "an exhausted pool says so after the acquire timeout and recovers") {
     auto impatient = settings(1);
     impatient.acquire_timeout = 50ms;
     Pool pool(impatient);
     {
         const Lease held = pool.lease();
         const auto started = std::chrono::steady_clock::now();
-        CHECK_THROWS_AS(pool.lease(), postgres::PoolExhausted);
+        CHECK_THROWS_AS(pool.lease(), PoolExhausted);
         const auto waited = std::chrono::steady_clock::now() - started;
         CHECK(waited >= 50ms);
-        CHECK(waited < 2s);
+        CHECK(waited < 50ms + slack);
         CHECK(pool.state().waiting == 0);
     }
     CHECK(pool.run(echo, 1).front().get<int>(0) == 1);
 }
 
-TEST_CASE_METHOD(Fixture, "a connection that the server ended while it rested is never lent") {
+TEST_CASE_METHOD(PoolFixture, "a connection that the server ended while it rested is never lent") {
     Pool pool(settings(2));
     const int pid = pool.lease()->backend_pid();
     end_backend(pid);
@@ -125,7 +101,7 @@ TEST_CASE_METHOD(Fixture, "a connection that the server ended while it rested is
     CHECK(pool.state().total == 1);
 }
 
-TEST_CASE_METHOD(Fixture, "a connection that broke in use is dropped and its place goes to who waits",
+TEST_CASE_METHOD(PoolFixture, "a connection that broke in use is dropped and its place goes to who waits",
                  "[threads]") {
     Pool pool(settings(1));
     std::thread waiter;
@@ -135,14 +111,14 @@ TEST_CASE_METHOD(Fixture, "a connection that broke in use is dropped and its pla
         waiter = std::thread([&] { answer = pool.run(echo, 7).front().get<int>(0); });
         REQUIRE(support::eventually([&] { return pool.state().waiting == 1; }));
         end_backend(lease->backend_pid());
-        CHECK_THROWS_AS(lease->run(echo, 1), postgres::DatabaseError);
+        CHECK_THROWS_AS(lease->run(echo, 1), DatabaseError);
     }
     waiter.join();
     CHECK(answer == 7);
     CHECK(pool.state().total == 1);
 }
 
-TEST_CASE_METHOD(Fixture, "a connection that comes back inside a transaction is not lent again") {
+TEST_CASE_METHOD(PoolFixture, "a connection that comes back inside a transaction is not lent again") {
     Pool pool(settings(1));
     int pid = 0;
     {
@@ -153,26 +129,26 @@ TEST_CASE_METHOD(Fixture, "a connection that comes back inside a transaction is 
     CHECK(pool.lease()->backend_pid() != pid);
 }
 
-TEST_CASE_METHOD(Fixture, "connections above the minimum are closed when they have rested long enough") {
+TEST_CASE_METHOD(PoolFixture, "connections above the minimum are closed when they have rested long enough") {
     auto shrinking = settings(3);
     shrinking.min = 1;
     shrinking.idle_timeout = 50ms;
     Pool pool(shrinking);
     { const Lease first = pool.lease(), second = pool.lease(), third = pool.lease(); }
     CHECK(support::eventually([&] { return pool.state().total == 1; }));
-    CHECK(support::eventually([&] { return connections_of_pool() == 1; }));
+    CHECK(support::eventually([&] { return pids().size() == 1; }));
 }
 
-TEST_CASE_METHOD(Fixture, "a connection is replaced at the end of its life") {
+TEST_CASE_METHOD(PoolFixture, "a connection is replaced at the end of its life") {
     auto short_lived = settings(1);
-    short_lived.max_lifetime = 500ms;
+    short_lived.max_lifetime = 2s;
     Pool pool(short_lived);
     const int pid = pool.lease()->backend_pid();
     CHECK(pool.lease()->backend_pid() == pid);
     CHECK(support::eventually([&] { return pool.lease()->backend_pid() != pid; }));
 }
 
-TEST_CASE_METHOD(Fixture, "a connection is replaced when it has been lent as often as it may be") {
+TEST_CASE_METHOD(PoolFixture, "a connection is replaced when it has been lent as often as it may be") {
     PoolSettings worn = settings(1);
     worn.max_uses = 3;
     Pool pool(worn);
@@ -183,20 +159,18 @@ TEST_CASE_METHOD(Fixture, "a connection is replaced when it has been lent as oft
     CHECK(pool.lease()->backend_pid() != first);
 }
 
-TEST_CASE_METHOD(Fixture, "without a server every borrower learns it and with one the next succeeds",
+TEST_CASE_METHOD(PoolFixture, "without a server every borrower learns it and with one the next succeeds",
                  "[threads]") {
     support::TcpGate gate("127.0.0.1", database.port());
     gate.refuse();
-    auto gated = settings(2);
-    gated.connection.url = support::through(database.url(), gate.port());
-    Pool pool(gated);
+    Pool pool(settings(2, gate));
     std::atomic<int> failures = 0;
     std::vector<std::thread> threads;
     for (int i = 0; i < 8; ++i)
         threads.emplace_back([&] {
             try {
                 pool.run(echo, 1);
-            } catch (const postgres::DatabaseError& error) {
+            } catch (const DatabaseError& error) {
                 if (error.got_no_answer()) ++failures;
             }
         });
@@ -211,16 +185,16 @@ TEST_CASE_METHOD(Fixture, "without a server every borrower learns it and with on
     CHECK(support::eventually([&] {  // the reset may be a moment on its way
         try {
             return pool.run(echo, 2).front().get<int>(0) == 2;
-        } catch (const postgres::DatabaseError&) {
+        } catch (const DatabaseError&) {
             return false;
         }
     }));
 }
 
-TEST_CASE_METHOD(Fixture, "a pool tells how long borrowers waited and what connecting took") {
-    using Kind = postgres::Observation::Kind;
+TEST_CASE_METHOD(PoolFixture, "a pool tells how long borrowers waited and what connecting took") {
+    using Kind = Observation::Kind;
     std::vector<std::pair<Kind, std::string>> seen;
-    Pool pool(settings(1), [&](const postgres::Observation& it) { seen.emplace_back(it.kind, it.name); });
+    Pool pool(settings(1), [&](const Observation& it) { seen.emplace_back(it.kind, it.name); });
 
     pool.run(echo, 1);
     pool.run(echo, 2);
@@ -234,7 +208,7 @@ TEST_CASE_METHOD(Fixture, "a pool tells how long borrowers waited and what conne
                                                             {Kind::use, "use"}});
 }
 
-TEST_CASE_METHOD(Fixture, "a renewed pool lends no connection of before") {
+TEST_CASE_METHOD(PoolFixture, "a renewed pool lends no connection of before") {
     Pool pool(settings(3));
     int resting = 0, lent = 0;
     {
@@ -253,7 +227,7 @@ TEST_CASE_METHOD(Fixture, "a renewed pool lends no connection of before") {
     CHECK(pool.lease()->backend_pid() == now);
 }
 
-TEST_CASE_METHOD(Fixture, "a renewed pool gives those who wait new connections", "[threads]") {
+TEST_CASE_METHOD(PoolFixture, "a renewed pool gives those who wait new connections", "[threads]") {
     Pool pool(settings(1));
     std::optional<Lease> lease(pool.lease());
     const int before = (*lease)->backend_pid();
@@ -266,7 +240,7 @@ TEST_CASE_METHOD(Fixture, "a renewed pool gives those who wait new connections",
     CHECK(after != before);
 }
 
-TEST_CASE_METHOD(Fixture, "a write that commits by itself and whose answer never comes is in doubt",
+TEST_CASE_METHOD(PoolFixture, "a write that commits by itself and whose answer never comes is in doubt",
                  "[threads]") {
     static constexpr Statement long_write{"long_write", "SELECT pg_sleep(20)"};
     static constexpr Statement end_sleeper{
@@ -278,6 +252,6 @@ TEST_CASE_METHOD(Fixture, "a write that commits by itself and whose answer never
         auto connection = database.connection();
         support::eventually([&] { return connection.run(end_sleeper).front().get<int>(0) > 0; });
     });
-    CHECK_THROWS_AS(pool.run(long_write), postgres::CommitInDoubt);
+    CHECK_THROWS_AS(pool.run(long_write), CommitInDoubt);
     CHECK(pool.run(echo, 1).front().get<int>(0) == 1);
 }

@@ -1,38 +1,26 @@
+// Those who wait for a connection: how many may, for how long, who is served and who is refused.
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <optional>
 #include <random>
 #include <thread>
 
-#include "tests/support/eventually.hpp"
-#include "tests/support/postgres_fixture.hpp"
-#include "tests/support/tcp_gate.hpp"
+#include "tests/libcore/postgres/pool_storm.hpp"
 
 using namespace std::chrono_literals;
-using postgres::Lease;
-using postgres::Pool;
-using postgres::PoolExhausted;
-using postgres::PoolSettings;
-using postgres::Statement;
+using namespace postgres;
 using Clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr Statement echo{"echo", "SELECT $1::bigint"};
 constexpr Statement slow{"slow", "SELECT pg_sleep(0.01)"};
 constexpr Statement end_one{"end_one",
                             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                            "WHERE datname = current_database() AND pid <> pg_backend_pid() LIMIT 1"};
-
-struct Fixture {
-    support::TestDatabase database{support::TestDatabase::Content::nothing};
-
-    PoolSettings settings(int max) const { return {.connection = database.settings(), .max = max}; }
-};
+                            "WHERE datname = current_database() AND application_name = 'pool' LIMIT 1"};
 
 }  // namespace
 
-TEST_CASE_METHOD(Fixture, "when so many wait the next is refused at once and told when to come again",
+TEST_CASE_METHOD(PoolFixture, "when so many wait the next is refused at once and told when to come again",
                  "[threads]") {
     auto small = settings(1);
     small.max_waiting = 2;
@@ -56,7 +44,7 @@ TEST_CASE_METHOD(Fixture, "when so many wait the next is refused at once and tol
     CHECK(pool.state().idle == 1);
 }
 
-TEST_CASE_METHOD(Fixture, "a caller's own deadline ends his waiting, and one that is past the attempt") {
+TEST_CASE_METHOD(PoolFixture, "a caller's own deadline ends his waiting, and one that is past the attempt") {
     auto patient = settings(1);
     patient.acquire_timeout = 60s;
     Pool pool(patient);
@@ -69,23 +57,22 @@ TEST_CASE_METHOD(Fixture, "a caller's own deadline ends his waiting, and one tha
     CHECK(pool.state().waiting == 0);
 }
 
-TEST_CASE_METHOD(Fixture, "a caller's own deadline ends his connecting, and is not held against the server",
+TEST_CASE_METHOD(PoolFixture,
+                 "a caller's own deadline ends his connecting, and is not held against the server",
                  "[threads]") {
     support::TcpGate gate("127.0.0.1", database.port());
-    auto gated = settings(1);
-    gated.connection.url = support::through(database.url(), gate.port());
-    Pool pool(gated);
+    Pool pool(settings(1, gate));
     gate.stall();
     const auto started = Clock::now();
-    CHECK_THROWS_AS(pool.until(started + 100ms).lease(), postgres::DatabaseError);
+    CHECK_THROWS_AS(pool.until(started + 100ms).lease(), DatabaseError);
     CHECK(Clock::now() - started < 5s);  // alone, connecting takes ten
     CHECK(pool.state().active == 0);
-    CHECK(pool.state().circuit == postgres::Circuit::State::closed);
+    CHECK(pool.state().circuit == Circuit::State::closed);
     gate.forward();
     CHECK_NOTHROW(pool.until(Clock::now() + 10s).lease());
 }
 
-TEST_CASE_METHOD(Fixture, "the reserve serves those whom it is for while all others wait", "[threads]") {
+TEST_CASE_METHOD(PoolFixture, "the reserve serves those whom it is for while all others wait", "[threads]") {
     auto patient = settings(4);
     patient.acquire_timeout = 20s;
     Pool pool(patient);
@@ -102,7 +89,7 @@ TEST_CASE_METHOD(Fixture, "the reserve serves those whom it is for while all oth
     waiting.join();
 }
 
-TEST_CASE_METHOD(Fixture, "overload is shed, those who are served are served, and it is forgotten",
+TEST_CASE_METHOD(PoolFixture, "overload is shed, those who are served are served, and it is forgotten",
                  "[threads]") {
     auto busy = settings(2);
     busy.shed_above = 20ms;
@@ -132,8 +119,10 @@ TEST_CASE_METHOD(Fixture, "overload is shed, those who are served are served, an
     CHECK(pool.run(echo, 1).front().get<int>(0) == 1);
 }
 
-TEST_CASE_METHOD(Fixture, "whatever happens to the pool and its server, each reads its own answers",
+TEST_CASE_METHOD(PoolFixture, "whatever happens to the pool and its server, each reads its own answers",
                  "[threads]") {
+    constexpr int most = 6;
+    const Census census(database, most);
     auto stormy = settings(4);
     stormy.min = 2;
     stormy.max_uses = 20;
@@ -156,10 +145,10 @@ TEST_CASE_METHOD(Fixture, "whatever happens to the pool and its server, each rea
                             mine.until(i % 7 == 0 ? Clock::now() + 5ms : Clock::time_point::max()).lease();
                         const auto answer = lease->run(echo, token).front().get<std::int64_t>(0);
                         ++(answer == token ? right : wrong);
-                    } catch (const postgres::DatabaseError&) {
+                    } catch (const DatabaseError&) {
                         ++failed;
                     }
-                    if (pool.state().total > 6) too_many = true;
+                    if (pool.state().total > most) too_many = true;
                 }
             });
         threads.emplace_back([&](const std::stop_token& stop) {
@@ -169,7 +158,7 @@ TEST_CASE_METHOD(Fixture, "whatever happens to the pool and its server, each rea
                 std::this_thread::sleep_for(5ms);
                 const auto what = random() % 4;
                 if (what == 0) pool.renew();
-                if (what == 1) pool.resize(3 + static_cast<int>(random() % 4), 1);
+                if (what == 1) pool.resize(most - static_cast<int>(random() % 4), 1);
                 if (what > 1) server.run(end_one);
             }
         });
@@ -177,13 +166,8 @@ TEST_CASE_METHOD(Fixture, "whatever happens to the pool and its server, each rea
     }
     CHECK(wrong == 0);
     CHECK_FALSE(too_many);
+    CHECK(census.most() <= most);
     CHECK(pool.state().waiting == 0);
     CHECK(pool.state().active == 0);
-    CHECK(support::eventually([&] {  // the last one may be dying yet
-        try {
-            return pool.run(echo, 1).front().get<int>(0) == 1;
-        } catch (const postgres::DatabaseError&) {
-            return false;
-        }
-    }));
+    CHECK(support::eventually([&] { return works(pool); }));  // the last one may be dying yet
 }

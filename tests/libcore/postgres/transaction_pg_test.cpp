@@ -19,6 +19,7 @@ namespace {
 constexpr Statement insert{"insert_t", "INSERT INTO t VALUES ($1)"};
 constexpr Statement count{"count_t", "SELECT count(*) FROM t"};
 constexpr Statement own_pid{"own_pid", "SELECT pg_backend_pid()"};
+constexpr Statement session{"session", "SELECT pid FROM pg_stat_activity WHERE pid = $1"};
 constexpr Statement terminate{"terminate", "SELECT pg_terminate_backend($1, 5000)"};
 constexpr Statement add{"add", "UPDATE accounts SET balance = balance + 1 WHERE id = $1"};
 
@@ -260,8 +261,9 @@ TEST_CASE_METHOD(Fixture, "a transaction that sits idle until the server ends it
     const auto error = error_of([&] {
         postgres::transact(pool, [&](Transaction& transaction) {
             ++runs;
+            const int pid = transaction.run(own_pid).front().get<int>(0);
             transaction.execute("SET LOCAL idle_in_transaction_session_timeout = '50ms'");
-            std::this_thread::sleep_for(500ms);
+            REQUIRE(support::eventually([&] { return connection.run(session, pid).empty(); }));
             transaction.run(insert, 1);
         });
     });
