@@ -537,7 +537,8 @@ CREATE TRIGGER message_type_changes
 
 -- A deleted type goes in steps, of which this is one: up to `size` of its dates, and with the last the type. True then.
 -- Its messages are to be replanned before, which removes them.
-CREATE FUNCTION remove_type(type text, size integer) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE FUNCTION remove_type(type text, size integer) RETURNS boolean LANGUAGE plpgsql
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
     DELETE FROM user_occasions o USING (
         SELECT user_id, date FROM user_occasions WHERE message_type = type LIMIT size

@@ -86,9 +86,11 @@ $$;
 -- Attempts of messages that are gone; returns how many went, at most about `size`. Those of a month that stands stay.
 CREATE FUNCTION forget_attempts(months integer, size integer) RETURNS integer
     LANGUAGE sql SET enable_seqscan = off AS $$
-    WITH gap AS (
-        SELECT lag(next_month, 1, '-infinity') OVER (ORDER BY month) AS since, least(month, kept_from(months)) AS until
-        FROM partitions WHERE state <> 'detached'
+    WITH kept AS MATERIALIZED (
+        SELECT kept_from(months) AS day
+    ), gap AS (
+        SELECT lag(next_month, 1, '-infinity') OVER (ORDER BY month) AS since, least(month, kept.day) AS until
+        FROM partitions CROSS JOIN kept WHERE state <> 'detached'
     ), gone AS MATERIALIZED (
         SELECT a.message_id, a.attempt
         FROM gap CROSS JOIN LATERAL (
@@ -107,9 +109,11 @@ $$;
 -- The newest planned one of each type and zone stays: planning goes on from it.
 CREATE FUNCTION forget_plan_runs(months integer, size integer) RETURNS integer
     LANGUAGE sql SET enable_seqscan = off AS $$
-    WITH gone AS MATERIALIZED (
+    WITH kept AS MATERIALIZED (  -- to ask for it takes a look at every type and zone
+        SELECT kept_from(months) AS day
+    ), gone AS MATERIALIZED (
         SELECT old.message_type, old.timezone, old.delivery_date
-        FROM (SELECT kept_from(months) AS day) AS kept
+        FROM kept
         CROSS JOIN message_types t
         CROSS JOIN zones_in_use z
         CROSS JOIN LATERAL (
