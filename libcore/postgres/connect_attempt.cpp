@@ -59,14 +59,6 @@ UrlOptions connection_options(const ConnectionSettings& settings) {
     throw DatabaseError(DatabaseError::Cause::connection, "connect: " + text, sqlstate);
 }
 
-/// The options once for each server of a list. libpq would wait with the first one that says nothing until
-/// the time is up, and never come to the next. Where it has to compare them, they stay together.
-std::vector<UrlOptions> one_by_one(const UrlOptions& options) {
-    const auto wanted = options.find("target_session_attrs");
-    if (wanted != options.end() && wanted->second == "prefer-standby") return {options};
-    return servers_of(options);
-}
-
 /// Looks now and then whether it should stop.
 bool wait_unless_stopped(int socket, short events, Deadline deadline, const std::stop_token& stop) {
     if (!stop.stop_possible()) return wait_for(socket, events, deadline);
@@ -82,24 +74,15 @@ bool wait_unless_stopped(int socket, short events, Deadline deadline, const std:
 }  // namespace
 
 ConnectAttempt::ConnectAttempt(const ConnectionSettings& settings)
-    : servers_(one_by_one(connection_options(settings))),
+    : turns_(connection_options(settings), settings.connect_timeout, settings.host_lookups),
       may_be_pooled_(!options_of_url(settings.url).contains("options")),
-      query_timeout_(settings.query_timeout),
-      deadline_(deadline_after(settings.connect_timeout)) {
-    turn_to(0);
-}
-
-/// Each has its share of the time that is left.
-void ConnectAttempt::turn_to(std::size_t server) {
-    server_ = server;
-    without_options_ = false;
-    const auto now = std::chrono::steady_clock::now();
-    const auto left = static_cast<std::ptrdiff_t>(servers_.size() - server);
-    turn_ends_ = deadline_ == Deadline::max() ? deadline_ : now + (deadline_ - now) / left;
-}
+      query_timeout_(settings.query_timeout) {}
 
 std::optional<Connected> ConnectAttempt::go_on(Deadline until, const std::stop_token& stop) {
-    if (left_at_) extend(std::chrono::steady_clock::now() - *left_at_);
+    // Whoever was busy with others for so long may find an answer that has come in time.
+    if (left_at_)
+        if (const auto absence = std::chrono::steady_clock::now() - *left_at_; absence >= longest_absence)
+            turns_.extend(absence);
     for (left_at_.reset();;) {
         try {
             if (!connect(until, stop) || (!without_options_ && !ask_whether_told(until, stop))) {
@@ -115,19 +98,10 @@ std::optional<Connected> ConnectAttempt::go_on(Deadline until, const std::stop_t
                 continue;
             }
             // A password that one of them refuses is refused by all.
-            if (server_ + 1 == servers_.size() || error.is_refused_login() || stop.stop_requested() ||
-                std::chrono::steady_clock::now() >= deadline_)
-                throw;
-            turn_to(server_ + 1);
+            if (error.is_refused_login() || stop.stop_requested() || !turns_.next()) throw;
+            without_options_ = false;
         }
     }
-}
-
-/// Whoever was busy with others for so long may find an answer that has come in time.
-void ConnectAttempt::extend(Deadline::duration absence) {
-    if (absence < longest_absence) return;
-    for (Deadline* const deadline : {&deadline_, &turn_ends_})
-        if (*deadline != Deadline::max()) *deadline += absence;
 }
 
 void ConnectAttempt::start(const UrlOptions& options) {
@@ -149,7 +123,11 @@ void ConnectAttempt::start(const UrlOptions& options) {
 }
 
 bool ConnectAttempt::connect(Deadline until, const std::stop_token& stop) {
-    if (!connection_) start(servers_[server_]);
+    if (!connection_) {
+        const UrlOptions* const address = turns_.address(until, stop);
+        if (!address) return false;
+        start(*address);
+    }
     pg_conn* const connection = connection_.get();
     while (awaited_ != 0) {
         if (PQstatus(connection) == CONNECTION_BAD) refuse(connection);
@@ -168,7 +146,7 @@ bool ConnectAttempt::ask_whether_told(Deadline until, const std::stop_token& sto
     if (!asked_) {
         if (PQsendQuery(connection, settings_probe()) != 1) refuse(connection);
         asked_ = true;
-        turn_ends_ = std::max(turn_ends_, deadline_after(query_timeout_));
+        turns_.not_before(deadline_after(query_timeout_));
     }
     for (;;) {
         for (int unsent; (unsent = PQflush(connection)) != 0 || PQisBusy(connection) != 0;) {
@@ -185,9 +163,9 @@ bool ConnectAttempt::ask_whether_told(Deadline until, const std::stop_token& sto
 
 /// False when it is `until`.
 bool ConnectAttempt::heard(short events, Deadline until, const std::stop_token& stop) const {
-    if (wait_unless_stopped(PQsocket(connection_.get()), events, std::min(until, turn_ends_), stop))
+    if (wait_unless_stopped(PQsocket(connection_.get()), events, std::min(until, turns_.ends()), stop))
         return true;
-    if (until < turn_ends_ && !stop.stop_requested()) return false;
+    if (until < turns_.ends() && !stop.stop_requested()) return false;
     throw DatabaseError(DatabaseError::Cause::deadline, "connect: no answer from the server in time");
 }
 

@@ -1,13 +1,12 @@
 // An attempt to connect, which can be left when somebody's time is up, and gone on with by somebody else.
 #pragma once
 
-#include <cstddef>
 #include <optional>
 #include <stop_token>
-#include <vector>
 
 #include "libcore/postgres/connection_settings.hpp"
 #include "libcore/postgres/libpq.hpp"
+#include "libcore/postgres/server_turns.hpp"
 #include "libcore/postgres/url.hpp"
 
 namespace postgres {
@@ -20,8 +19,9 @@ struct Connected {
 
 class ConnectAttempt {
 public:
-    /// From now on it has `connect_timeout`, and for its first question `query_timeout`; longer if nobody
-    /// goes on with it for a while. Throws DatabaseError when the URL is no good.
+    /// From now on it has `connect_timeout`, names of hosts included, and for its first question
+    /// `query_timeout`; longer if nobody goes on with it for a while. Throws DatabaseError when the URL is no
+    /// good.
     explicit ConnectAttempt(const ConnectionSettings& settings);
 
     /// Goes on until then; nothing if that was not enough. Throws DatabaseError when no server lets us in, or
@@ -29,21 +29,16 @@ public:
     std::optional<Connected> go_on(Deadline until, const std::stop_token& stop);
 
 private:
-    void turn_to(std::size_t server);
-    void extend(Deadline::duration absence);
     void start(const UrlOptions& options);
     bool connect(Deadline until, const std::stop_token& stop);
     bool ask_whether_told(Deadline until, const std::stop_token& stop);
     bool heard(short events, Deadline until, const std::stop_token& stop) const;
 
-    const std::vector<UrlOptions> servers_;
+    ServerTurns turns_;
     const bool may_be_pooled_;
     const std::chrono::milliseconds query_timeout_;
-    Deadline deadline_;
     std::optional<Deadline> left_at_{};
 
-    std::size_t server_ = 0;
-    Deadline turn_ends_{};          ///< of this server
     bool without_options_ = false;  ///< it is a pooler, which refused them
     LibpqConnection connection_;
     short awaited_ = 0;  ///< events of poll(2); none when it is connected

@@ -24,8 +24,7 @@ namespace postgres {
 
 class Connection {
 public:
-    /// Connects; throws DatabaseError, also when asked to stop. Resolving a host name is libpq's and not
-    /// covered by the timeout.
+    /// Connects; throws DatabaseError, also when asked to stop.
     explicit Connection(const ConnectionSettings& settings, Observe observe = {},
                         const std::stop_token& stop = {});
     /// To be opened.

@@ -3,9 +3,12 @@
 
 #include <chrono>
 #include <map>
+#include <memory>
 #include <string>
 
 namespace postgres {
+
+class HostLookups;
 
 /// A zero means no limit, everywhere.
 struct ConnectionSettings {
@@ -22,6 +25,8 @@ struct ConnectionSettings {
     std::chrono::milliseconds lock_timeout{0};
     /// More of the session's settings, such as {"enable_seqscan", "off"}.
     std::map<std::string, std::string> session{};
+    /// Who finds the addresses of hosts; null is the process.
+    std::shared_ptr<HostLookups> host_lookups{};
 };
 
 }  // namespace postgres
