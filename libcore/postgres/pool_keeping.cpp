@@ -105,6 +105,7 @@ void PoolImpl::keep_house(const std::stop_token& stop) {
         lending_.tick(Clock::now(), actions);
         const auto [open, check] = std::pair(actions.open, actions.check);
         const bool busy = open || check || !actions.close.empty();
+        if (open) opened_[static_cast<std::size_t>(*open)] = {.at = Clock::now()};
         perform(actions, lock);
         if (open) {
             to_open_ = open;
@@ -144,7 +145,6 @@ void PoolImpl::open_ahead(const std::stop_token& stop) {
         errand_.wait(lock, stop, [&] { return to_open_.has_value(); });
         if (!to_open_) return;
         const int place = *std::exchange(to_open_, std::nullopt);
-        opened_[static_cast<std::size_t>(place)] = {.at = Clock::now()};
         lock.unlock();
         try {
             auto connection = unopened();
