@@ -172,22 +172,24 @@ TEST_CASE("one line of environment brings any service back to known numbers of i
     const auto program = any_service();
     CAPTURE(program);
     System system;
-    const auto shown = support::run(program, {"--print-config"},
-                                    system.environment({{"APP_ENV", "production"},
-                                                        {"DB_POOL_PRESET", "wide"},
-                                                        {"DB_POOL_MAX", "64"},
-                                                        {"DB_POOL_MIN", "10"},
-                                                        {"DB_ACQUIRE_TIMEOUT", "30000"},
-                                                        {"DB_IDLE_TIMEOUT", "5000"},
-                                                        {"DB_STATEMENT_TIMEOUT", "7500"}}));
+    support::Environment line{{"DB_POOL_PRESET", "wide"},  {"DB_POOL_MAX", "64"},
+                              {"DB_POOL_MIN", "10"},       {"DB_ACQUIRE_TIMEOUT", "30000"},
+                              {"DB_IDLE_TIMEOUT", "5000"}, {"DB_STATEMENT_TIMEOUT", "7500"}};
+    const auto service = system.start(program, line);
+    const auto metrics = support::http_get(service.ops_port(), "/metrics").body;
+    CHECK_THAT(metrics,
+               Contains("db_pool_max{pool=\"main\"} 64\n") && Contains("db_pool_min{pool=\"main\"} 10\n"));
+
+    line["APP_ENV"] = "production";
+    const auto shown = support::run(program, {"--print-config"}, system.environment(line));
     CAPTURE(shown.output);
     CHECK(shown.exit_code == 0);
-    for (const auto* line :
+    for (const auto* setting :
          {"DB_POOL_MAX +64 +environment\n", "DB_POOL_MIN +10 +environment\n",
           "DB_ACQUIRE_TIMEOUT +30s +environment\n", "DB_IDLE_TIMEOUT +5s +environment\n",
           "DB_STATEMENT_TIMEOUT +7500ms +environment\n", "DB_CONNECT_TIMEOUT +3s +preset wide\n"}) {
-        CAPTURE(line);
-        CHECK(std::regex_search(shown.output, std::regex(line)));
+        CAPTURE(setting);
+        CHECK(std::regex_search(shown.output, std::regex(setting)));
     }
 }
 
