@@ -29,8 +29,18 @@ TEST_CASE("a server that crashes, is killed or stands still under load is found 
         server.kill();
         server.start();
     });
-    disturb("one session killed, for which the server ends them all",
-            [&] { ::kill(database.connection().backend_pid(), SIGKILL); });
+    disturb("one session killed, for which the server ends them all", [&] {
+        auto witness = database.connection();
+        ::kill(database.connection().backend_pid(), SIGKILL);
+        REQUIRE(support::eventually([&] {
+            try {
+                return witness.run(own_pid).empty();
+            } catch (const DatabaseError&) {
+                return true;
+            }
+        }));
+        REQUIRE(support::eventually([&] { return support::answers(server.url()); }));
+    });
     disturb("being frozen", [&] {
         server.freeze();
         std::this_thread::sleep_for(700ms);
