@@ -10,6 +10,7 @@ paths_exist               every file and secret that is mounted exists
 commands_exist            every command and health check exists
 closed_by_default         containers have no privileges, ports or passwords they do not need
 budget_holds              the pools fit into PostgreSQL, and a stop is a drain
+postgres_is_sized         PostgreSQL has the sizes it is shipped with, and counts its statements
 packages_suffice          the image has the libraries of the programs, and no others
 packages_are_in_bookworm  bookworm has every package of the image
 copies_exist              the image can copy and install what it wants to

@@ -176,6 +176,21 @@ def closed_by_default():
         yield "the image does not leave root"
 
 
+def postgres_is_sized():
+    """PostgreSQL reads the shipped file, in which the last word on its memory, and on what it loads, is this one."""
+    file, service = "deploy/docker/postgresql.conf", compose()["services"]["postgres"]
+    read = [word.split("=", 1)[1] for word in service["command"] if word.startswith("config_file=")]
+    mounted = [volume.split(":")[1] for volume in service["volumes"] if volume.split(":")[0].endswith(file)]
+    if read != mounted:
+        yield f"{file} is mounted as {mounted}, PostgreSQL reads {read}"
+    said = dict(re.findall(r"^\s*([\w.]+)\s*=\s*'?([^'#\n]*?)'?\s*(?:#.*)?$", (ROOT / file).read_text(), flags=re.M))
+    for name, value in (("shared_buffers", "256MB"), ("effective_cache_size", "1GB"), ("work_mem", "4MB")):
+        if said.get(name) != value:
+            yield f"{name} is {said.get(name)}, not {value}"
+    if "pg_stat_statements" not in said.get("shared_preload_libraries", "").split(","):
+        yield "pg_stat_statements is not loaded"
+
+
 def budget_holds():
     """Twice every pool, as during a rolling update, fits into PostgreSQL, and replicas are counted right; stops have their
     time; lease and rule agree."""
