@@ -81,6 +81,10 @@ bool DatabaseError::sat_idle() const {
     return sqlstate_ == "25P03";
 }
 
+bool DatabaseError::is_read_only() const {
+    return sqlstate_ == "25006";
+}
+
 bool DatabaseError::is_data_error() const {
     return sqlstate_.starts_with("22") || sqlstate_.starts_with("23");
 }

@@ -49,6 +49,8 @@ public:
     bool is_lock_timeout() const;
     /// The server has ended the session of a transaction that asked nothing for too long.
     bool sat_idle() const;
+    /// The server takes no writes, being or having become a copy of another: nothing was done.
+    bool is_read_only() const;
     /// The values were refused (unparsable, out of range, against a constraint): they will be again.
     bool is_data_error() const;
     /// The transaction met another one, or lost a prepared statement: all of it may run again.

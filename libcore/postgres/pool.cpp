@@ -47,7 +47,8 @@ Rows Pool::run_safely(const Call& call, const Parameters& parameters) {
         } catch (const DatabaseError& error) {
             if (sent && !reads && error.got_no_answer())
                 throw CommitInDoubt(DatabaseError::Cause::connection, error.what(), error.sqlstate());
-            if (!lent || !error.connection_lost() || !retry.may_retry()) throw;
+            const bool not_done = error.connection_lost() || error.is_read_only();
+            if (!lent || !not_done || !retry.may_retry()) throw;
         }
     }
 }

@@ -69,7 +69,7 @@ public:
 
     /// Runs one statement, committed by itself, on any connection. Throws like `lease` and `Connection::run`.
     /// A read whose connection is lost runs again over another, as long as the deadline and `acquire_timeout`
-    /// allow; so does what was never sent.
+    /// allow; so does what was never sent, and what a server refused because it takes no writes any more.
     template <class... Args>
     Rows run(const Call& call, const Args&... args) {
         return run_safely(call, Parameters(args...));

@@ -15,11 +15,12 @@ public:
 
     /// Sleeps 100, 150, then 225 ms (+ up to 10 %) and says yes, or says no at once.
     bool may_retry();
-    /// The same, for a transaction that met a deadlock or a conflict, or whose connection was lost before
-    /// COMMIT was sent.
+    /// The same, for a transaction that met a deadlock, a conflict or a server that takes no writes any more,
+    /// or whose connection was lost before COMMIT was sent.
     bool may_retry_after(const DatabaseError& error) {
         const bool lost = error.connection_lost() && !error.sat_idle();
-        return (lost || (error.may_rerun_transaction() && !error.got_no_answer())) && may_retry();
+        const bool again = error.may_rerun_transaction() || error.is_read_only();
+        return (lost || (again && !error.got_no_answer())) && may_retry();
     }
 
 private:

@@ -43,9 +43,9 @@ private:
     bool finished_ = false;
 };
 
-/// Leases a connection, runs `f(Transaction&)` and commits. On a deadlock or a serialization failure, or
-/// when the connection is lost before COMMIT is sent, all of it runs again, so `f` must have no effect
-/// outside the transaction. Gives the value of `f`.
+/// Leases a connection, runs `f(Transaction&)` and commits. On a deadlock or a serialization failure, when
+/// the server takes no writes any more, or when the connection is lost before COMMIT is sent, all of it runs
+/// again, so `f` must have no effect outside the transaction. Gives the value of `f`.
 template <class F>
 std::invoke_result_t<F&, Transaction&> transact(Pool& pool, F&& f,
                                                 std::source_location from = std::source_location::current()) {

@@ -155,7 +155,8 @@ Answer Application::guarded(Visit& visit) {
         visit.retry_after = error.retry_after();
         return unavailable(error);
     } catch (const postgres::DatabaseError& error) {
-        if (error.got_no_answer() || error.timed_out() || error.is_lock_timeout()) return unavailable(error);
+        if (error.got_no_answer() || error.timed_out() || error.is_lock_timeout() || error.is_read_only())
+            return unavailable(error);
         log_failure(error);
     } catch (const std::exception& error) {
         log_failure(error);

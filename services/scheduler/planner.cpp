@@ -48,7 +48,7 @@ std::chrono::milliseconds Planner::run_once() {
         try {
             messages += plan(unit, keep_going);
         } catch (const postgres::DatabaseError& error) {
-            if (error.got_no_answer()) throw;
+            if (error.got_no_answer() || error.is_read_only()) throw;
             failed = std::current_exception();
             runtime::log::error("a unit cannot be planned",
                                 {{"message_type", unit.message_type},

@@ -1,4 +1,5 @@
-// The primary dies and a standby takes over, under an API that was told of both.
+// The primary dies and a standby takes over, under an API that was told of both; or it takes no writes any
+// more.
 
 #include <catch2/catch.hpp>
 
@@ -52,4 +53,34 @@ TEST_CASE("reads go on while there is no primary, and writes soon after a standb
     CHECK(text_at(servers.api.call("GET", location), "firstName") == "Augusta");
     CHECK(support::eventually([&] { return !servers.replica_is_in(); }));
     CHECK(text_at(servers.api.call("GET", location), "firstName") == "Augusta");
+}
+
+TEST_CASE(
+    "a write that its session takes no more is done over another, and without any is to be tried again") {
+    const TestDatabase database;
+    Api api{database.url()};
+    const auto location = api.add_user();
+    auto sql = database.connection();
+    sql.execute(
+        "CREATE TABLE replaced AS SELECT pid FROM pg_stat_activity WHERE datname = current_database();"
+        "GRANT SELECT ON replaced TO PUBLIC;"
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN IF EXISTS (SELECT FROM replaced WHERE coalesce(pid, pg_backend_pid()) = pg_backend_pid()) "
+        "THEN RAISE read_only_sql_transaction; END IF; RETURN NEW; END $$;"
+        "CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION refuse()");
+    CHECK(api.call("PATCH", location, R"({"firstName": "Augusta"})").status == 200);
+    CHECK(support::metric(api.service(), R"(database_errors_total{operation="write",type="read_only"})") ==
+          1);
+
+    sql.execute("INSERT INTO replaced VALUES (NULL)");
+    for (const auto& reply : {api.call("PATCH", location, R"({"firstName": "Ada"})"),
+                              api.call("POST", users, user_with({{"email", R"("grace@example.com")"}}))}) {
+        CHECK(reply.status == 503);
+        CHECK(text_at(reply, "code") == "unavailable");
+        CHECK(reply.header("retry-after") == "1");
+    }
+    CHECK(text_at(api.call("GET", location), "firstName") == "Augusta");
+
+    sql.execute("DELETE FROM replaced");
+    CHECK(api.call("PATCH", location, R"({"firstName": "Ada"})").status == 200);
 }

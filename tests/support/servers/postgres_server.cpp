@@ -28,6 +28,8 @@ constexpr postgres::Statement is_streaming{"is_streaming",
                                            "SELECT EXISTS (SELECT FROM pg_stat_wal_receiver)"};
 constexpr postgres::Statement replay_state{"replay_state",
                                            "SELECT pg_get_wal_replay_pause_state() = 'paused'"};
+constexpr postgres::Statement takes_no_writes{
+    "takes_no_writes", "SELECT current_setting('default_transaction_read_only') = 'on'"};
 constexpr postgres::Statement promote_standby{"promote_standby", "SELECT pg_promote(true, 60)"};
 
 void run_as_server(const std::string& program, const std::vector<std::string>& arguments) {
@@ -182,6 +184,16 @@ void PostgresServer::pause_replay() const {
 
 void PostgresServer::resume_replay() const {
     postgres::Connection({.url = url_}).execute("SELECT pg_wal_replay_resume()");
+}
+
+void PostgresServer::refuse_writes() const {
+    postgres::Connection sql({.url = url_});
+    sql.execute("ALTER SYSTEM SET default_transaction_read_only = on");
+    sql.execute("SELECT pg_reload_conf()");
+    const auto refuses = [&] {
+        return postgres::Connection({.url = url_}).run(takes_no_writes).front().get<bool>(0);
+    };
+    if (!eventually(refuses)) throw std::runtime_error("the server goes on taking writes");
 }
 
 void PostgresServer::promote() const {

@@ -61,6 +61,8 @@ public:
     void resume_replay() const;
     /// A standby becomes the primary; returns when it takes writes.
     void promote() const;
+    /// Its sessions live on and take no writes any more, like those of a primary that was replaced.
+    void refuse_writes() const;
 
 private:
     void make_database() const;
