@@ -93,10 +93,20 @@ verify_durability() {
     WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')"
 }
 
+# What the running services may open, each as its own environment has it.
 verify_connection_budget() {
-  expect_sql "SELECT count(*) < current_setting('max_connections')::int,
-      count(*) || ' of ' || current_setting('max_connections') || ' in use'
-    FROM pg_stat_activity WHERE backend_type = 'client backend'"
+  local name pid pool environment pools=0
+  for name in $(services); do
+    pid=$(pid_of "$name") || continue
+    mapfile -d '' -t environment <"/proc/$pid/environ"
+    pool=$(as_user "${environment[@]}" "$STATE/bin/${name%-*}-svc" --print-config | awk '$1 == "DB_POOL_MAX" { print $2 }')
+    [[ $pool =~ ^[0-9]+$ ]] || { echo "$name does not say its DB_POOL_MAX" && return 1; }
+    ((pools += pool))
+  done
+  expect_sql "SELECT $pools + reserved <= accepted,
+      'pools $pools + ' || reserved || ' for superusers, of ' || accepted || ' accepted'
+    FROM (SELECT current_setting('superuser_reserved_connections')::int AS reserved,
+                 current_setting('max_connections')::int AS accepted) server"
 }
 
 verify_concurrency() {

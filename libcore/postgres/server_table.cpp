@@ -4,11 +4,13 @@ namespace postgres {
 
 namespace {
 
-constexpr Statement limit{"max_connections", "SELECT current_setting('max_connections')::int", Access::read};
+constexpr Statement limit{"connections_accepted", R"sql(
+    SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int)sql",
+                          Access::read};
 
 }  // namespace
 
-int max_connections(Pool& pool) {
+int connections_accepted(Pool& pool) {
     return pool.run(limit).front().get<int>(0);
 }
 

@@ -5,7 +5,7 @@
 
 namespace postgres {
 
-/// Connections that it accepts, those it keeps for superusers included.
-int max_connections(Pool& pool);
+/// Connections that it accepts of ordinary users: without those it keeps for superusers.
+int connections_accepted(Pool& pool);
 
 }  // namespace postgres

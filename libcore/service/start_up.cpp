@@ -29,10 +29,10 @@ struct Obstacle {
 };
 
 void compare_with_server(postgres::Pool& pool, int connection_budget) {
-    const int accepted = postgres::max_connections(pool);
+    const int accepted = postgres::connections_accepted(pool);
     if (accepted >= connection_budget) return;
     runtime::log::warn("the database server accepts fewer connections than all programs may open",
-                       {{"max_connections", accepted}, {"budget", connection_budget}});
+                       {{"accepted", accepted}, {"budget", connection_budget}});
 }
 
 /// What stands in the way now and may be gone later, or nothing.

@@ -17,6 +17,9 @@ using support::System;
 using support::TcpGate;
 using support::TestDatabase;
 
+constexpr postgres::Statement max_connections{"max_connections",
+                                              "SELECT current_setting('max_connections')::int"};
+
 // "Within a few seconds", with room for a busy machine; the longest pause between two attempts is 2 s.
 constexpr auto soon = 10s;
 
@@ -205,6 +208,10 @@ TEST_CASE(
     CHECK_THAT(budgeted("300"), Contains("accepts fewer connections than all programs may open") &&
                                     Contains(R"("budget":3100)"));
     CHECK_THAT(budgeted("1"), !Contains("accepts fewer connections"));
+    // Of as many as there are some are kept for superusers.
+    const int all = system.sql.run(max_connections).front().get<int>(0);
+    CHECK_THAT(budgeted(std::to_string((all - 40 - 60) / 10)),
+               Contains("accepts fewer connections") && Contains(R"("budget":)" + std::to_string(all)));
 }
 
 TEST_CASE("a database that is restarted under a working service is used again soon") {
