@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <thread>
 
 #include "libcore/postgres/url.hpp"
+#include "libcore/runtime/processors.hpp"
 
 namespace service {
 
@@ -94,7 +94,7 @@ PoolPlan read_plan(Environment& environment, AppEnv app_env, const PoolUser& use
     if (user.kind == PoolUser::callers) {
         needs.sizing =
             sizing_named(environment.choice("DB_POOL_SIZING", usual_sizing(preset), sizing_names()));
-        needs.cores = static_cast<int>(std::max(std::thread::hardware_concurrency(), 1u));
+        needs.cores = runtime::processors();
         if (needs.sizing == Sizing::demand) needs.demand = read_demand(environment);
     }
     return plan_pool(preset, app_env, needs);
