@@ -134,6 +134,20 @@ TEST_CASE("on SIGTERM it stops with 0") {
     CHECK(api.service().process().log().find("stopped") != std::string::npos);
 }
 
+TEST_CASE("migrations go the way that DATABASE_URL_UNPOOLED names, and need no other") {
+    const TestDatabase database(TestDatabase::Content::nothing);
+    const auto nowhere = "postgresql://127.0.0.1:" + std::to_string(support::free_port()) + "/tidings";
+    const auto migrate = [&](const std::string& pooled, const std::string& unpooled) {
+        return support::run("api-svc", {"migrate"},
+                            {{"DATABASE_URL", pooled}, {"DATABASE_URL_UNPOOLED", unpooled}});
+    };
+    CHECK(migrate(database.url(), nowhere).exit_code != 0);
+    const auto migrated = migrate(nowhere, database.url());
+    CAPTURE(migrated.output);
+    CHECK(migrated.exit_code == 0);
+    CHECK(migrated.output.find("applied") != std::string::npos);
+}
+
 TEST_CASE("the shipped command migrates an empty database and a second run changes nothing") {
     TestDatabase database(TestDatabase::Content::nothing);
     const support::Environment environment{{"DATABASE_URL", database.url()}};
