@@ -50,7 +50,8 @@ std::string whole_seconds(std::chrono::nanoseconds duration) {
     return std::to_string(std::chrono::ceil<std::chrono::seconds>(duration).count());
 }
 
-runtime::Reply reply_of(Answer answer, const std::string& request_id, std::chrono::milliseconds retry_after) {
+runtime::Reply reply_of(Answer answer, const std::string& request_id,
+                        std::optional<std::chrono::milliseconds> retry_after) {
     if (auto* ready = std::get_if<runtime::Reply>(&answer)) return std::move(*ready);
     const auto& problem = std::get<json::Problem>(answer);
     runtime::Reply reply{.status = problem.status,
@@ -58,7 +59,8 @@ runtime::Reply reply_of(Answer answer, const std::string& request_id, std::chron
                          .body = json::encode(problem, request_id),
                          .headers = {}};
     if (problem.status == 401) reply.headers.emplace_back("WWW-Authenticate", "Bearer");
-    if (problem.status == 503) reply.headers.emplace_back("Retry-After", whole_seconds(retry_after));
+    if (problem.status == 503 && retry_after)
+        reply.headers.emplace_back("Retry-After", whole_seconds(*retry_after));
     return reply;
 }
 
@@ -129,6 +131,7 @@ void Application::log_slow(const Visit& visit, int status, std::chrono::nanoseco
 }
 
 Answer Application::guarded(Visit& visit) {
+    const auto* found = std::get_if<Match>(&visit.target);
     const auto unavailable = [&](const std::exception& error) {
         if (const auto suppressed = unavailable_limit_.pass()) {
             log::error("database unavailable", {{"error", error.what()},
@@ -139,13 +142,12 @@ Answer Application::guarded(Visit& visit) {
         return json::Problem{503, "unavailable",
                              "The service cannot reach its database right now. Please try again."};
     };
-    const auto log_failure = [&](const std::exception& error) {
-        const auto* found = std::get_if<Match>(&visit.target);
-        log::error("request failed", {{"route", found ? found->route->pattern : "none"},
-                                      {"method", visit.request.method},
-                                      {"error", error.what()},
-                                      {"request_id", visit.request_id},
-                                      {"trace_id", visit.trace_id}});
+    const auto log_failure = [&](const char* event, const std::exception& error) {
+        log::error(event, {{"route", found ? found->route->pattern : "none"},
+                           {"method", visit.request.method},
+                           {"error", error.what()},
+                           {"request_id", visit.request_id},
+                           {"trace_id", visit.trace_id}});
     };
     try {
         return answer(visit);
@@ -154,12 +156,20 @@ Answer Application::guarded(Visit& visit) {
     } catch (const postgres::NotServed& error) {
         visit.retry_after = error.retry_after();
         return unavailable(error);
+    } catch (const postgres::CommitInDoubt& error) {
+        // Asking again what only reads is harmless.
+        if (found == nullptr || found->route->reads()) return unavailable(error);
+        log_failure("a change is in doubt", error);
+        visit.retry_after.reset();
+        return json::Problem{503, "in_doubt",
+                             "The database did not say whether the change was made. Read it again before you "
+                             "repeat it."};
     } catch (const postgres::DatabaseError& error) {
         if (error.got_no_answer() || error.timed_out() || error.is_lock_timeout() || error.is_read_only())
             return unavailable(error);
-        log_failure(error);
+        log_failure("request failed", error);
     } catch (const std::exception& error) {
-        log_failure(error);
+        log_failure("request failed", error);
     }
     return json::Problem{500, "internal_error",
                          "Something went wrong on our side. The request id identifies it."};

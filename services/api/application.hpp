@@ -43,7 +43,7 @@ private:
         Target target;
         Headers headers = {};  ///< of the reply, whatever it is
         std::string_view actor = "development";
-        std::chrono::milliseconds retry_after = std::chrono::seconds(1);  ///< of a 503
+        std::optional<std::chrono::milliseconds> retry_after = std::chrono::seconds(1);  ///< of a 503
     };
 
     void log_slow(const Visit& visit, int status, std::chrono::nanoseconds took);

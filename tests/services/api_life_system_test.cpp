@@ -126,6 +126,36 @@ TEST_CASE("what it does can be read from its metrics and its log holds no person
     CHECK(log.find(api.key()) == std::string::npos);
 }
 
+TEST_CASE("a change whose COMMIT is not answered is in doubt, and nobody is asked to repeat it") {
+    const TestDatabase database;
+    auto sql = database.connection();
+    const auto at_commit = [&](const std::string& action) {
+        sql.execute("CREATE OR REPLACE FUNCTION act() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM " +
+                    action + "; RETURN NULL; END $$");
+    };
+    at_commit("1");
+    sql.execute(
+        "CREATE CONSTRAINT TRIGGER act AFTER INSERT OR UPDATE ON users DEFERRABLE INITIALLY DEFERRED "
+        "FOR EACH ROW EXECUTE FUNCTION act()");
+    Api api(database.url(), {{"API_REQUEST_TIMEOUT", "3s"}, {"DB_ACQUIRE_TIMEOUT", "1s"}});
+    const auto location = api.add_user();
+    const auto check_in_doubt = [](const HttpReply& reply) {
+        CHECK(reply.status == 503);
+        CHECK(text_at(reply, "code") == "in_doubt");
+        CHECK(reply.header("retry-after").empty());
+    };
+
+    at_commit("pg_terminate_backend(pg_backend_pid()), pg_sleep(10)");
+    check_in_doubt(api.call("PATCH", location, R"({"firstName": "Augusta"})"));
+    check_in_doubt(api.call("POST", users, user_with({{"email", R"("grace@example.com")"}})));
+    CHECK(text_at(api.call("GET", location), "firstName") == "Ada");
+
+    at_commit("pg_sleep(4)");
+    check_in_doubt(api.call("PATCH", location, R"({"firstName": "Augusta"})"));
+    CHECK(support::eventually([&] { return text_at(api.call("GET", location), "firstName") == "Augusta"; }));
+    CHECK(api.service().process().log().find("a change is in doubt") != std::string::npos);
+}
+
 TEST_CASE("on SIGTERM it stops with 0") {
     TestDatabase database;
     Api api(database.url());
