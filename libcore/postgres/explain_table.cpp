@@ -221,7 +221,7 @@ domain::DayFacts read_day(const Row& row, std::string_view type, const domain::D
 
 std::optional<domain::MessageHistory> message_history(Pool& pool, const domain::Uuid& id) {
     return transact(pool, [&](Transaction& transaction) {
-        transaction.execute(one_snapshot);
+        transaction.execute(one_snapshot, "one_snapshot");
         return find_history(transaction, id);
     });
 }
@@ -229,7 +229,7 @@ std::optional<domain::MessageHistory> message_history(Pool& pool, const domain::
 std::optional<DayHistory> day_history(Pool& pool, const domain::Uuid& user_id, std::string_view type,
                                       const domain::Date& day) {
     return transact(pool, [&](Transaction& transaction) -> std::optional<DayHistory> {
-        transaction.execute(one_snapshot);
+        transaction.execute(one_snapshot, "one_snapshot");
         const Rows rows = transaction.run(select_day, user_id, type, day);
         if (rows.empty()) return std::nullopt;
         DayHistory history{.facts = read_day(rows.front(), type, day), .message = {}, .others = {}};

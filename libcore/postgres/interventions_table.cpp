@@ -99,7 +99,8 @@ void choose_by_index(Transaction& transaction) {
     transaction.execute(
         "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_seqscan = off; "
         "SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off; SET LOCAL jit = off; "
-        "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off");
+        "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off",
+        "choose_by_index");
 }
 
 }  // namespace postgres

@@ -70,7 +70,7 @@ MessagesPage list_messages(Pool& pool, const MessagesQuery& query) {
     const std::string position = query.after ? domain::to_string(query.after->at) : "infinity";
     const auto id = query.after ? query.after->id : domain::Uuid();
     const Rows rows = transact(pool, [&](Transaction& transaction) {
-        transaction.execute(by_index);
+        transaction.execute(by_index, "messages_by_index");
         return transaction.run(of_a_type ? by_time : by_attention, position, id, status, filter.message_type,
                                filter.from, filter.to, query.limit + 1, most_looked_at, filter.response_code,
                                filter.error);

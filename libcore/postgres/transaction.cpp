@@ -38,11 +38,15 @@ void Transaction::commit() {
     connection_.must_be_open("commit");
     try {
         connection_.ends_transaction_ = true;
-        const Result answer = connection_.query("commit", "COMMIT");
-        connection_.ends_transaction_ = false;
-        if (std::string_view(PQcmdStatus(answer.get())) == "ROLLBACK")
-            throw DatabaseError(DatabaseError::Cause::server,
-                                "commit: a statement had failed, all was rolled back", "25P02");
+        observed(connection_.observe_, {.kind = Observation::Kind::statement, .name = "commit"},
+                 [&](Observation&) {
+                     Result answer = connection_.query("commit", "COMMIT");
+                     connection_.ends_transaction_ = false;
+                     if (std::string_view(PQcmdStatus(answer.get())) == "ROLLBACK")
+                         throw DatabaseError(DatabaseError::Cause::server,
+                                             "commit: a statement had failed, all was rolled back", "25P02");
+                     return answer;
+                 });
         finish(Observation::Outcome::done);
     } catch (const DatabaseError& error) {
         connection_.ends_transaction_ = connection_.is_unanswered();

@@ -16,8 +16,6 @@ std::string_view operation_of(const Observation& seen) {
             return "connect";
         case Observation::Kind::acquire:
             return "acquire";
-        case Observation::Kind::transaction:
-            return "commit";
         default:
             return query_type_of(seen);
     }
@@ -32,6 +30,8 @@ DatabaseErrors::DatabaseErrors(runtime::Registry& registry) : registry_(registry
 }
 
 void DatabaseErrors::count(const Observation& seen) {
+    // What ended a transaction has been told by the statement, its COMMIT perhaps.
+    if (seen.kind == Observation::Kind::transaction) return;
     if (seen.error != nullptr) counter({seen.error->type(), operation_of(seen)}).Increment();
 }
 

@@ -103,8 +103,8 @@ DatabaseFacts DatabaseMonitor::facts(Clock::time_point now) {
     if (replicas_) facts.replicas = replicas_();
     facts.statements = statements_.latest();
     facts.statements_lately = statements_lately_.rise(statements_.all(), now);
-    facts.critical = critical_.rise(statements_.at(Speed::critical), now);
-    facts.slow = slow_.rise(statements_.at(Speed::slow), now) + facts.critical;
+    facts.critical = critical_.rise(statements_.awaited_at(Speed::critical), now);
+    facts.slow = slow_.rise(statements_.awaited_at(Speed::slow), now) + facts.critical;
     return facts;
 }
 

@@ -24,7 +24,7 @@ double seconds(std::chrono::nanoseconds duration) {
 }  // namespace
 
 std::string_view query_type_of(const Observation& seen) {
-    if (seen.statement == nullptr) return seen.name == "ping" ? "ping" : "script";
+    if (seen.statement == nullptr) return seen.name == "ping" || seen.name == "commit" ? seen.name : "script";
     return seen.statement->access == postgres::Access::read ? "read" : "write";
 }
 
@@ -67,10 +67,13 @@ void StatementTimes::count(const Observation& seen) {
     if (seen.kind == Observation::Kind::transaction) return transactions_.Observe(seconds(seen.duration));
     Known& it = known(seen);
     it.histogram->Observe(seconds(seen.duration));
-    if (seen.statement == nullptr) return;
+    if (it.query_type == "ping") return;
     window_.add(seen.duration, it.tag);
     counted_.fetch_add(1, std::memory_order_relaxed);
-    if (const auto speed = speed_of(seen.duration); speed >= Speed::listed) list(seen, speed);
+    if (const auto speed = speed_of(seen.duration); speed >= Speed::listed) {
+        list(seen, speed);
+        if (it.query_type != "script") ++awaited_.at(static_cast<std::size_t>(speed));
+    }
     if (seen.duration.count() > it.slowest.load(std::memory_order_relaxed)) {
         const std::lock_guard lock(mutex_);
         // Another may have come first.

@@ -27,7 +27,7 @@ enum class Speed { fast, usual, listed, slow, critical };
 Speed speed_of(std::chrono::nanoseconds duration);
 const char* to_string(Speed speed);
 
-/// read, write, script or ping.
+/// read, write, commit, script or ping.
 std::string_view query_type_of(const postgres::Observation& seen);
 
 /// "services/api/main.cpp:12"; empty if it is not known.
@@ -73,7 +73,10 @@ public:
 
     /// Since the start.
     double all() const { return static_cast<double>(counted_.load(std::memory_order_relaxed)); }
-    double at(Speed speed) const { return by_speed_.at(static_cast<std::size_t>(speed))->Value(); }
+    /// Of these, without scripts, for which nobody waits; from `listed` on.
+    double awaited_at(Speed speed) const {
+        return static_cast<double>(awaited_.at(static_cast<std::size_t>(speed)).load());
+    }
 
 private:
     struct Known {
@@ -100,6 +103,7 @@ private:
 
     DurationWindow window_;
     std::atomic<std::uint64_t> counted_{0};
+    std::array<std::atomic<std::uint64_t>, 5> awaited_{};
     std::array<std::atomic<Known*>, table_size> table_{};
     mutable std::mutex mutex_;  ///< of what follows
     std::deque<Known> known_;   ///< by tag

@@ -72,6 +72,33 @@ TEST_CASE_METHOD(Fixture, "a transaction without statements costs nothing and co
     CHECK(connection.usable());
 }
 
+TEST_CASE_METHOD(Fixture, "a COMMIT that is sent is told as a statement, with its time and what refused it") {
+    struct Seen {
+        std::chrono::nanoseconds duration;
+        bool failed;
+    };
+    std::vector<Seen> commits;
+    postgres::Connection observed(database.settings(), [&](const postgres::Observation& it) {
+        if (it.kind == postgres::Observation::Kind::statement && it.name == "commit")
+            commits.push_back({it.duration, it.error != nullptr});
+    });
+    const auto commit = [&](int n) {
+        Transaction transaction(observed);
+        if (n != 0) transaction.run(insert, n);
+        transaction.commit();
+    };
+    at_commit("pg_sleep(0.2), 1 / (NEW.n - 7)");
+    commit(0);
+    CHECK(commits.empty());
+    commit(1);
+    CHECK_THROWS_AS(commit(7), DatabaseError);
+    { Transaction(observed).run(insert, 2); }
+    REQUIRE(commits.size() == 2);
+    CHECK(commits[0].duration >= 200ms);
+    CHECK_FALSE(commits[0].failed);
+    CHECK(commits[1].failed);
+}
+
 TEST_CASE_METHOD(Fixture, "a script is part of its transaction") {
     {
         Transaction transaction(connection);

@@ -37,6 +37,7 @@ TEST_CASE("what goes wrong is counted by kind of error and where, and what goes 
         {.kind = Observation::Kind::statement, .name = "put", .error = &duplicate, .statement = &put});
     errors.count(
         {.kind = Observation::Kind::statement, .name = "find", .error = &duplicate, .statement = &find});
+    errors.count({.kind = Observation::Kind::statement, .name = "commit", .error = &duplicate});
     errors.count({.kind = Observation::Kind::transaction, .name = "transaction", .error = &duplicate});
     CHECK(counted(registry, "exhausted", "acquire") == 2);
     CHECK(counted(registry, "constraint", "write") == 1);

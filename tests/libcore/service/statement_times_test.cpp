@@ -93,7 +93,6 @@ TEST_CASE(
     times.count(seen(find, 2ms));
     times.count(seen(put, 20ms));
     times.count({.kind = Observation::Kind::statement, .name = "ping", .duration = 9s});
-    times.count({.kind = Observation::Kind::statement, .name = "script", .duration = 9s});
     times.count({.kind = Observation::Kind::transaction, .name = "transaction", .duration = 20ms});
 
     const auto report = times.report(5);
@@ -111,17 +110,48 @@ TEST_CASE(
     CHECK(times.report(1).slowest.size() == 1);
     REQUIRE(report.listed.size() == 1);
     CHECK(report.listed[0].statement == "find");
-    CHECK(times.at(Speed::listed) == 1);
+    CHECK(times.awaited_at(Speed::listed) == 1);
     CHECK(times.all() == 13);
 
     const auto text = registry.text();
     const auto has = [&](const char* line) { return text.find(line) != std::string::npos; };
     CHECK(has(R"(database_query_duration_seconds_count{query_type="read",statement="find"} 12)"));
     CHECK(has(R"(database_query_duration_seconds_count{query_type="ping",statement="ping"} 1)"));
-    CHECK(has(R"(database_query_duration_seconds_count{query_type="script",statement="script"} 1)"));
+    CHECK(has(R"(database_slow_queries_total{level="listed"} 1)"));
     CHECK(has("database_transaction_duration_seconds_count 1"));
     for (const char* edge : {"0.05", "0.075", "0.1", "1", "5"})
         CHECK(has((R"(query_type="write",statement="put",le=")" + std::string(edge) + "\"").c_str()));
+}
+
+TEST_CASE("scripts and COMMIT are counted and listed by name, and a long script is no alarm") {
+    runtime::Registry registry("test");
+    StatementTimes times(registry);
+    times.count({.kind = Observation::Kind::statement, .name = "analyze", .duration = 9s});
+    times.count({.kind = Observation::Kind::statement, .name = "commit", .duration = 2s});
+    times.count(seen(find, 1ms));
+
+    const auto report = times.report(5);
+    CHECK(report.window.count == 3);
+    REQUIRE(report.slowest.size() == 3);
+    CHECK(report.slowest[0].statement == "analyze");
+    CHECK(report.slowest[0].query_type == "script");
+    CHECK(report.slowest[1].statement == "commit");
+    CHECK(report.slowest[1].query_type == "commit");
+    REQUIRE(report.listed.size() == 2);
+    CHECK(report.listed[0].statement == "commit");
+    CHECK(report.listed[1].statement == "analyze");
+    CHECK(times.awaited_at(Speed::slow) == 1);
+    CHECK(times.awaited_at(Speed::critical) == 0);
+
+    const auto text = registry.text();
+    for (const char* line :
+         {R"(database_query_duration_seconds_count{query_type="script",statement="analyze"} 1)",
+          R"(database_query_duration_seconds_count{query_type="commit",statement="commit"} 1)",
+          R"(database_slow_queries_total{level="slow"} 1)",
+          R"(database_slow_queries_total{level="critical"} 1)"}) {
+        CAPTURE(line);
+        CHECK(text.find(line) != std::string::npos);
+    }
 }
 
 TEST_CASE("of what takes long the last hundred are kept, the newest first") {
