@@ -199,6 +199,7 @@ void Connection::flush(const char* name, Deadline deadline) {
         // The server may be stuck writing to us while we are writing to it.
         if (!PQconsumeInput(connection))
             lose(Cause::connection, std::string(name) + ": the connection was lost");
+        if (is_over(deadline)) miss_deadline(std::string(name) + ": the statement was sent too slowly");
     }
 }
 
@@ -209,6 +210,8 @@ Result Connection::next_result(const char* name, Deadline deadline) {
             miss_deadline(std::string(name) + ": no answer from the server in time");
         if (!PQconsumeInput(connection))
             lose(Cause::connection, std::string(name) + ": the connection was lost");
+        if (PQisBusy(connection) && is_over(deadline))
+            miss_deadline(std::string(name) + ": the answer came too slowly");
     }
     Result result(PQgetResult(connection));
     // The server's last word, or libpq's own about a connection that is gone.
@@ -222,13 +225,14 @@ Result Connection::next_result(const char* name, Deadline deadline) {
 void Connection::must_be_open(const char* name) const {
     if (!is_open())
         throw DatabaseError(Cause::connection, std::string(name) + ": the connection was lost earlier");
-    if (deadline_ != Deadline::max() && deadline_ <= std::chrono::steady_clock::now())
+    if (is_over(deadline_))
         throw DatabaseError(Cause::deadline, std::string(name) + ": the caller's time was up before");
 }
 
 void Connection::miss_deadline(const std::string& text) {
     if (!keeps_unanswered_) lose(Cause::deadline, text);
     unanswered_ = true;
+    verdict_ = Verdict::none;  // what was answered before says nothing of a server that is silent now
     throw DatabaseError(Cause::deadline, text);
 }
 

@@ -70,7 +70,11 @@ bool DatabaseError::is_refused_login() const {
 }
 
 bool DatabaseError::is_full() const {
-    return sqlstate_ == "53300";
+    const std::string_view text = what();
+    return sqlstate_ == "53300" ||
+           // PgBouncer's, which has no other code for it.
+           (sqlstate_ == "08P01" && (text.find("no more connections allowed") != text.npos ||
+                                     text.find("client connections exceeded") != text.npos));
 }
 
 bool DatabaseError::is_lock_timeout() const {

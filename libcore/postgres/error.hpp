@@ -43,7 +43,7 @@ public:
     bool is_check_violation(std::string_view constraint) const;
     /// The server is there and wants nothing to do with this user, password or database.
     bool is_refused_login() const;
-    /// The server, this user or this database has no room for another connection.
+    /// The server, the pooler before it, this user or this database has no room for another connection.
     bool is_full() const;
     /// A lock was not granted within `lock_timeout`, or at once under NOWAIT.
     bool is_lock_timeout() const;

@@ -17,6 +17,9 @@ using Deadline = std::chrono::steady_clock::time_point;
 
 /// `limit` from now; a limit of zero never comes.
 Deadline deadline_after(std::chrono::milliseconds limit);
+inline bool is_over(Deadline deadline) {
+    return deadline != Deadline::max() && deadline <= std::chrono::steady_clock::now();
+}
 
 /// Waits for `events` of poll(2); false when the deadline came first.
 bool wait_for(int socket, short events, Deadline deadline);

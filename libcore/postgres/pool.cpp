@@ -42,7 +42,7 @@ Rows Pool::run_safely(const Call& call, const Parameters& parameters) {
                 throw DatabaseError(DatabaseError::Cause::connection,
                                     std::string(call.statement.name) + ": the connection was lost earlier");
             }
-            lease->must_be_open(call.statement.name);
+            if (!reads) lease->must_be_open(call.statement.name);
             sent = true;
             return lease->run_prepared(call, parameters, Connection::Begin::no);
         } catch (const DatabaseError& error) {

@@ -171,6 +171,7 @@ void PoolImpl::look_after(int place, PoolLock& lock) {
     auto connection = std::move(at(place));
     lock.unlock();
     const bool alive = !connection->is_stale() && connection->answers_within(ping_patience);
+    connection->take_verdict();  // it is no answer to whoever borrows it next
     if (!alive) end(std::move(connection), CloseReason::unhealthy);
     happened([&](Clock::time_point now, Actions& actions) {
         at(place) = std::move(connection);

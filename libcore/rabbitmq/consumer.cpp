@@ -116,7 +116,7 @@ void Consumer::serve() {
     const auto patience = std::chrono::milliseconds(settings_.heartbeat) / 2;
     bool consuming = false;
     for (auto commands = wait(-1, 0ms);; commands = wait(connection.socket(), patience)) {
-        settle(connection, window, commands);
+        settle(connection, window, commands, consuming);
         connection.answer_by(Clock::now() + longest_answer);
         if (commands.stop) {
             if (consuming) {
@@ -147,7 +147,7 @@ void Consumer::receive(Connection& connection, AckWindow& window, bool wanted) {
 
 /// A channel holds acks back while more than 32 are on their way to a quorum queue, and forgets them when it
 /// is closed. A cancel is answered after all that came before; what comes after one is kept, to be few.
-void Consumer::settle(Connection& connection, AckWindow& window, const Commands& commands) {
+void Consumer::settle(Connection& connection, AckWindow& window, const Commands& commands, bool consuming) {
     for (const auto& [tag, accepted] : commands.settlements) {
         const auto delivery = delivery_tag(tag);
         if (tag >> delivery_bits != generation_) {
@@ -159,7 +159,7 @@ void Consumer::settle(Connection& connection, AckWindow& window, const Commands&
             connection.reject(delivery);
         }
     }
-    if (commands.stop_consuming && !commands.stop) {
+    if (!consuming && !commands.stop) {
         return;
     }
     for (const auto& ack : window.take()) {

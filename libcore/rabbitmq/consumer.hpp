@@ -67,7 +67,7 @@ private:
     Commands wait(int socket, std::chrono::milliseconds timeout);
     void serve();
     void receive(Connection& connection, AckWindow& window, bool wanted);
-    void settle(Connection& connection, AckWindow& window, const Commands& commands);
+    void settle(Connection& connection, AckWindow& window, const Commands& commands, bool consuming);
     /// False when stopped meanwhile.
     bool pause(std::chrono::milliseconds pause);
     void report(bool connected, const std::string& reason);

@@ -13,6 +13,8 @@ namespace {
 constexpr std::chrono::milliseconds look_every = 1s;
 // A check that hangs says as much as one that fails.
 constexpr auto patience = 3s;
+// The next check asks over another connection.
+constexpr auto longest_check = 1500ms;
 
 std::string text_of(const Health& health) {
     std::string text;
@@ -73,7 +75,8 @@ runtime::Check DatabaseMonitor::check() {
                     answer_.asked_at = asked;
                 }
                 try {
-                    postgres::check_schema(reserve);
+                    auto hurried = reserve.until(asked + longest_check);
+                    postgres::check_schema(hurried);
                 } catch (const std::exception& error) {
                     tell(error.what());
                     throw;

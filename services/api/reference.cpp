@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "libcore/domain/text.hpp"
+#include "libcore/runtime/log.hpp"
 
 namespace api {
 
@@ -12,6 +13,10 @@ constexpr std::chrono::milliseconds refresh_interval{1000};
 // A revoked key opens nothing after this long, whatever the database does.
 constexpr std::chrono::seconds oldest_snapshot{5};
 constexpr std::chrono::hours oldest_zones{1};
+// Over another connection there is time for a second attempt before the snapshot is too old.
+constexpr std::chrono::milliseconds longest_read{2000};
+// That a key is used is worth little waiting: as long as it is written, nothing is read.
+constexpr std::chrono::milliseconds longest_touch{500};
 
 /// Zones are taken over from the snapshot before while they are recent.
 std::shared_ptr<const Snapshot> read(postgres::Pool& pool, const Snapshot* before, bool zones_too) {
@@ -66,15 +71,33 @@ void Reference::note_use(const LiveKey& key) {
 /// Only this thread writes `snapshot_`, so it may read it without the lock.
 std::chrono::milliseconds Reference::refresh() {
     const bool zones_too = zones_forgotten_.exchange(false);
-    auto snapshot = read(pool_, snapshot_.get(), zones_too);
+    std::shared_ptr<const Snapshot> snapshot;
+    try {
+        auto hurried = pool_.until(Snapshot::Clock::now() + longest_read);
+        snapshot = read(hurried, snapshot_.get(), zones_too);
+    } catch (...) {
+        if (zones_too) zones_forgotten_ = true;
+        throw;
+    }
     std::set<std::string> used;
     {
         const std::lock_guard lock(mutex_);
         snapshot_ = std::move(snapshot);
         used.swap(used_prefixes_);
     }
-    postgres::touch_api_keys(pool_, {used.begin(), used.end()});
+    record_use(std::move(used));
     return refresh_interval;
+}
+
+void Reference::record_use(std::set<std::string> prefixes) {
+    try {
+        auto hurried = pool_.until(Snapshot::Clock::now() + longest_touch);
+        postgres::touch_api_keys(hurried, {prefixes.begin(), prefixes.end()});
+    } catch (const postgres::DatabaseError& error) {
+        runtime::log::warn("the last use of keys could not be recorded", {{"reason", error.what()}});
+        const std::lock_guard lock(mutex_);
+        used_prefixes_.merge(prefixes);
+    }
 }
 
 }  // namespace api

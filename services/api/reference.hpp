@@ -67,6 +67,8 @@ public:
 
 private:
     std::chrono::milliseconds refresh();
+    /// If it cannot be now, it is tried again after the next refresh.
+    void record_use(std::set<std::string> prefixes);
 
     postgres::Pool pool_;
     mutable std::mutex mutex_;

@@ -114,6 +114,13 @@ Memory memory(pid_t pid) {
     return memory;
 }
 
+double proportional_memory(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/smaps_rollup");
+    for (std::string word; file >> word;)
+        if (double kilobytes = 0; word == "Pss:" && file >> kilobytes) return kilobytes / 1024;
+    throw std::runtime_error("what process " + std::to_string(pid) + " takes cannot be read");
+}
+
 pid_t parent_of(pid_t pid) {
     return read_stat(pid).parent;
 }

@@ -20,9 +20,11 @@ std::chrono::microseconds processor_time_of_ended();
 struct Memory {
     double now = 0;
     double peak = 0;  ///< since its start
-    double own = 0;   ///< what it shares with no file and no other process
+    double own = 0;   ///< what it shares with no file
 };
 Memory memory(pid_t pid);
+/// Its own, and its part of what it shares with others, in megabytes.
+double proportional_memory(pid_t pid);
 
 pid_t parent_of(pid_t pid);
 

@@ -79,7 +79,7 @@ void read_by_key(const support::TestDatabase& database, const Options& options, 
     const auto add = [&](const std::string& who, const bench::ClosedLoop& seen) {
         report.add(who + "qps" + where, seen.per_second, "1/s");
         report.add(who + "p50" + where, seen.p50, "ms");
-        if (seen.p99 > 0) report.add(who + "p99" + where, seen.p99, "ms");
+        report.add(who + "p99" + where, seen.p99, "ms");
         report.add(who + "client_cpu" + where, seen.processor, "us/query");
     };
     double ours = 0;
@@ -199,7 +199,8 @@ void connect(const support::TestDatabase& database, bench::Report& report) {
     report.add("connect_p95", bench::percentile(took, 0.95), "ms");
 }
 
-/// What the server's processes of a pool have for themselves, when each has answered questions.
+/// What the server's processes of a pool take, their part of what they share included, when each has answered
+/// questions.
 void weigh_backends(const support::TestDatabase& database, const Options& options, bench::Report& report) {
     for (const int connections : {20, 64}) {
         postgres::Pool pool(pool_of(database, connections, 0));
@@ -208,7 +209,7 @@ void weigh_backends(const support::TestDatabase& database, const Options& option
         double megabytes = 0;
         for (const auto& lease : all) {
             for (int i = 0; i < 20; ++i) lease->run(read_user, somebody(options.users));
-            megabytes += bench::memory(lease->backend_pid()).own;
+            megabytes += bench::proportional_memory(lease->backend_pid());
         }
         report.add(fmt::format("backends_{}", connections), megabytes, "MB");
     }

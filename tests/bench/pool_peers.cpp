@@ -10,6 +10,7 @@
 
 #include "libcore/json/parser.hpp"
 #include "tests/bench/machine.hpp"
+#include "tests/bench/report.hpp"
 #include "tests/support/process.hpp"
 
 namespace bench {
@@ -37,6 +38,21 @@ double number_behind(const std::string& text, const std::string& word) {
     return std::stod(text.substr(found + word.size()));
 }
 
+/// In milliseconds, and nothing of them stays.
+std::vector<double> logged_times(const fs::path& folder, const std::string& prefix) {
+    std::vector<double> times;
+    for (const auto& entry : fs::directory_iterator(folder)) {
+        if (!entry.path().filename().string().starts_with(prefix)) continue;
+        std::ifstream log(entry.path());
+        double client = 0, number = 0, microseconds = 0;
+        for (std::string rest; log >> client >> number >> microseconds; std::getline(log, rest))
+            times.push_back(microseconds / 1000);
+        fs::remove(entry.path());
+    }
+    if (times.empty()) throw std::runtime_error("pgbench has logged nothing");
+    return times;
+}
+
 double number_at(const json::Value& value, std::string_view name) {
     const auto* member = value.find(name);
     if (member == nullptr || !member->real())
@@ -48,20 +64,24 @@ double number_at(const json::Value& value, std::string_view name) {
 
 ClosedLoop read_by_pgbench(const support::TestDatabase& database, const std::string& script,
                            const Reading& reading) {
-    const auto file = fs::temp_directory_path() / fmt::format("tidings-pgbench-{}.sql", database.port());
+    const auto folder = fs::temp_directory_path();
+    const std::string log = fmt::format("tidings-pgbench-{}-log.", database.port());
+    const auto file = folder / fmt::format("tidings-pgbench-{}.sql", database.port());
     std::ofstream(file) << script << '\n';
     const auto before = processor_time_of_ended();
-    const auto output = output_of(pgbench,
-                                  {"--no-vacuum", "--protocol=prepared", "--file=" + file.string(),
-                                   fmt::format("--client={}", reading.connections),
-                                   fmt::format("--jobs={}", std::min(processors, reading.connections)),
-                                   fmt::format("--time={}", reading.time.count()), database.url()},
-                                  {}, reading.time);
+    const auto output = output_of(
+        pgbench,
+        {"--no-vacuum", "--protocol=prepared", "--file=" + file.string(), "--log", "--sampling-rate=0.02",
+         "--log-prefix=" + (folder / log).string(), fmt::format("--client={}", reading.connections),
+         fmt::format("--jobs={}", std::min(processors, reading.connections)),
+         fmt::format("--time={}", reading.time.count()), database.url()},
+        {}, reading.time);
     const auto spent = processor_time_of_ended() - before;
     fs::remove(file);
+    auto times = logged_times(folder, log);
     return {.per_second = number_behind(output, "\ntps = "),
-            .p50 = number_behind(output, "latency average = "),
-            .p99 = 0,
+            .p50 = percentile(times, 0.5),
+            .p99 = percentile(times, 0.99),
             .processor = static_cast<double>(spent.count()) /
                          number_behind(output, "transactions actually processed: ")};
 }

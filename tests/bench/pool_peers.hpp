@@ -16,8 +16,8 @@ struct Reading {
     std::chrono::seconds time{3};
 };
 
-/// PostgreSQL's own, with one client for each connection: `pgbench -M prepared` with `script`. It tells no
-/// percentiles: `p50` is the mean.
+/// PostgreSQL's own, with one client for each connection: `pgbench -M prepared` with `script`. Its
+/// percentiles are those of one question in fifty.
 ClosedLoop read_by_pgbench(const support::TestDatabase& database, const std::string& script,
                            const Reading& reading);
 

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <thread>
 
 #include "tests/services/api_under_test.hpp"
 #include "tests/support/eventually.hpp"
@@ -97,6 +98,26 @@ TEST_CASE("a rotated key works through its grace and its successor takes over wi
     const auto last_key =
         printed_key(keys(database.url(), {"rotate", "--prefix", prefix_of(new_key), "--grace", "0"}));
     CHECK(eventually([&] { return status(new_key) == 401 && status(last_key) == 200; }, 5s));
+}
+
+TEST_CASE("whoever holds the row of a key keeps nobody from using it") {
+    TestDatabase database;
+    Api api(database.url());
+    const auto location = api.add_user();
+    const auto reader = make_key(database.url(), "users:read", {"--limits", "none"});
+    REQUIRE(eventually([&] { return api.call_as(reader, "GET", location).status == 200; }, 5s));
+    auto holder = database.connection();
+    holder.execute("UPDATE api_keys SET last_used_at = '2020-01-01'");
+    holder.execute("BEGIN; SELECT * FROM api_keys FOR UPDATE");
+    // What is known of the keys becomes too old in five seconds.
+    for (const auto begin = std::chrono::steady_clock::now();
+         std::chrono::steady_clock::now() - begin < 8s;) {
+        REQUIRE(api.call_as(reader, "GET", location).status == 200);
+        std::this_thread::sleep_for(50ms);
+    }
+    CHECK(has(listed(database, reader), "2020-01-01"));
+    holder.execute("ROLLBACK");
+    CHECK(eventually([&] { return !has(listed(database, reader), "2020-01-01"); }, 5s));
 }
 
 TEST_CASE("keys are listed as a table and never with a secret") {

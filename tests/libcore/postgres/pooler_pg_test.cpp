@@ -135,3 +135,29 @@ TEST_CASE_METHOD(
     CHECK(right >= 80);
     CHECK(late > 0);
 }
+
+TEST_CASE_METHOD(Fixture, "a pooler that lets no more clients in makes callers wait, as a full server does",
+                 "[threads]") {
+    // Of those whose options it refuses it counts two for a moment.
+    const Pooler pooler(database.url(), 3, Pooler::Options::ignored, 3);
+    postgres::Pool pool(settings(pooler, 6));
+    pool.run(count);
+    constexpr Statement nap{"nap", "SELECT $1::bigint FROM pg_sleep(0.01)"};
+    std::atomic<int> right = 0, failed = 0;
+    std::vector<std::thread> threads;
+    for (std::int64_t thread = 0; thread < 8; ++thread)
+        threads.emplace_back([&, thread] {
+            for (int i = 0; i < 20; ++i) {
+                try {
+                    right += pool.run(nap, thread).front().get<std::int64_t>(0) == thread;
+                } catch (const postgres::DatabaseError&) {
+                    ++failed;
+                }
+            }
+        });
+    for (std::thread& thread : threads) thread.join();
+
+    CHECK(right == 160);
+    CHECK(failed == 0);
+    CHECK(pool.state().limit < 6);
+}

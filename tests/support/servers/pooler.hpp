@@ -14,8 +14,9 @@ public:
     enum class Options { refused, ignored };
 
     /// It shares so many connections to the server, on loopback, and the database of the URL out among its
-    /// clients.
-    Pooler(const std::string& server_url, int connections, Options options = Options::refused);
+    /// clients, of which it lets so many in.
+    Pooler(const std::string& server_url, int connections, Options options = Options::refused,
+           int clients = 200);
     ~Pooler();
     Pooler(const Pooler&) = delete;
     Pooler& operator=(const Pooler&) = delete;
