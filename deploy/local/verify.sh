@@ -93,7 +93,7 @@ verify_durability() {
     WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')"
 }
 
-# What the running services may open, each as its own environment has it.
+# What the running services may open, each as its own environment has it. A scheduler has two more, for its housekeeper.
 verify_connection_budget() {
   local name pid pool environment pools=0
   for name in $(services); do
@@ -102,7 +102,9 @@ verify_connection_budget() {
     pool=$(as_user "${environment[@]}" "$STATE/bin/${name%-*}-svc" --print-config | awk '$1 == "DB_POOL_MAX" { print $2 }')
     [[ $pool =~ ^[0-9]+$ ]] || { echo "$name does not say its DB_POOL_MAX" && return 1; }
     ((pools += pool))
+    [[ $name != scheduler-* ]] || ((pools += 2))
   done
+  ((pools > 0)) || { echo 'no service is running' && return 1; }
   expect_sql "SELECT $pools + reserved <= accepted,
       'pools $pools + ' || reserved || ' for superusers, of ' || accepted || ' accepted'
     FROM (SELECT current_setting('superuser_reserved_connections')::int AS reserved,

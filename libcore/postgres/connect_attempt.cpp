@@ -59,6 +59,22 @@ UrlOptions connection_options(const ConnectionSettings& settings) {
     throw DatabaseError(DatabaseError::Cause::connection, "connect: " + text, sqlstate);
 }
 
+/// Of what servers and addresses have in the way: that one is there and has no room means to wait for it, and
+/// what a server says is more than that one cannot be reached.
+bool says_more(const DatabaseError& error, const DatabaseError& before) {
+    const auto weight = [](const DatabaseError& it) {
+        return it.is_full() ? 2 : it.sqlstate().empty() ? 0 : 1;
+    };
+    return weight(error) >= weight(before);
+}
+
+/// The texts of exceptions are shared with their copies; this one may stay, and end on another thread.
+DatabaseError own_copy(const DatabaseError& error) {
+    const auto cause =
+        error.connection_lost() ? DatabaseError::Cause::connection : DatabaseError::Cause::deadline;
+    return {cause, std::string(error.what()), error.sqlstate()};
+}
+
 /// Looks now and then whether it should stop.
 bool wait_unless_stopped(int socket, short events, Deadline deadline, const std::stop_token& stop) {
     if (!stop.stop_possible()) return wait_for(socket, events, deadline);
@@ -98,7 +114,9 @@ std::optional<Connected> ConnectAttempt::go_on(Deadline until, const std::stop_t
                 continue;
             }
             // A password that one of them refuses is refused by all.
-            if (error.is_refused_login() || stop.stop_requested() || !turns_.next()) throw;
+            if (error.is_refused_login() || stop.stop_requested()) throw;
+            if (!problem_ || says_more(error, *problem_)) problem_.emplace(own_copy(error));
+            if (!turns_.next()) throw DatabaseError(*problem_);
             without_options_ = false;
         }
     }

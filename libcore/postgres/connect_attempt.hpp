@@ -5,6 +5,7 @@
 #include <stop_token>
 
 #include "libcore/postgres/connection_settings.hpp"
+#include "libcore/postgres/error.hpp"
 #include "libcore/postgres/libpq.hpp"
 #include "libcore/postgres/server_turns.hpp"
 #include "libcore/postgres/url.hpp"
@@ -38,6 +39,7 @@ private:
     const bool may_be_pooled_;
     const std::chrono::milliseconds query_timeout_;
     std::optional<Deadline> left_at_{};
+    std::optional<DatabaseError> problem_{};  ///< the most telling one so far
 
     bool without_options_ = false;  ///< it is a pooler, which refused them
     LibpqConnection connection_;

@@ -15,6 +15,11 @@ namespace postgres {
 
 namespace {
 
+// A question that got lost is asked again by the resolver after seconds: whoever comes meanwhile asks for
+// himself, but not everybody.
+constexpr std::chrono::seconds young(1);
+constexpr int most_at_once = 3;
+
 std::string in_figures(const addrinfo& found) {
     std::array<char, NI_MAXHOST> text{};
     const int problem =
@@ -54,8 +59,14 @@ struct HostLookups::State {
     explicit State(LookUp how) : look_up(std::move(how)) {}
 
     const LookUp look_up;
+    struct Name {
+        std::shared_ptr<HostLookup> newest{};  ///< null when that one has ended
+        std::chrono::steady_clock::time_point begun{};
+        int under_way = 0;
+    };
+
     std::mutex mutex;
-    std::map<std::string, std::shared_ptr<HostLookup>> under_way;
+    std::map<std::string, Name> names;
 };
 
 HostLookups::HostLookups(LookUp look_up) : state_(std::make_shared<State>(std::move(look_up))) {}
@@ -68,10 +79,11 @@ HostLookups& HostLookups::of_process() {
 
 std::shared_ptr<HostLookup> HostLookups::look_up(const std::string& host) {
     const std::scoped_lock lock(state_->mutex);
-    if (const auto found = state_->under_way.find(host); found != state_->under_way.end())
-        return found->second;
+    const auto now = std::chrono::steady_clock::now();
+    const auto entry = state_->names.try_emplace(host).first;
+    auto& name = entry->second;
+    if (name.newest && (now - name.begun < young || name.under_way == most_at_once)) return name.newest;
     const auto lookup = std::make_shared<HostLookup>();
-    const auto entry = state_->under_way.emplace(host, lookup).first;
     try {
         std::thread([state = state_, lookup, host] {
             HostAddresses found;
@@ -82,15 +94,18 @@ std::shared_ptr<HostLookup> HostLookups::look_up(const std::string& host) {
             }
             {
                 const std::scoped_lock ended(state->mutex);
-                state->under_way.erase(host);
+                const auto own = state->names.find(host);
+                if (own->second.newest == lookup) own->second.newest.reset();
+                if (--own->second.under_way == 0) state->names.erase(own);
             }
             lookup->end(std::move(found));
         }).detach();
     } catch (const std::exception&) {
-        state_->under_way.erase(entry);
+        if (name.under_way == 0) state_->names.erase(entry);
         throw DatabaseError(DatabaseError::Cause::connection,
                             "connect: there is no thread to look up host name \"" + host + "\"");
     }
+    name = {lookup, now, name.under_way + 1};
     return lookup;
 }
 

@@ -47,8 +47,9 @@ public:
     /// Shared by the whole process; never ends.
     static HostLookups& of_process();
 
-    /// The one of this name that is under way, or a new one: of each name there is one at a time, and nothing
-    /// is remembered of those that have ended. Throws DatabaseError if there is no thread for it.
+    /// One of this name that was begun within the last second, or a new one; if three are under way, the
+    /// newest of these. Nothing is remembered of those that have ended. Throws DatabaseError if there is no
+    /// thread for it.
     std::shared_ptr<HostLookup> look_up(const std::string& host);
 
 private:

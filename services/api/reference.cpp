@@ -94,7 +94,9 @@ void Reference::record_use(std::set<std::string> prefixes) {
         auto hurried = pool_.until(Snapshot::Clock::now() + longest_touch);
         postgres::touch_api_keys(hurried, {prefixes.begin(), prefixes.end()});
     } catch (const postgres::DatabaseError& error) {
-        runtime::log::warn("the last use of keys could not be recorded", {{"reason", error.what()}});
+        if (const auto suppressed = use_logged_.pass())
+            runtime::log::warn("the last use of keys could not be recorded",
+                               {{"reason", error.what()}, {"suppressed", *suppressed}});
         const std::lock_guard lock(mutex_);
         used_prefixes_.merge(prefixes);
     }

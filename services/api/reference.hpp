@@ -16,6 +16,7 @@
 
 #include "libcore/postgres/pool.hpp"
 #include "libcore/postgres/zones_table.hpp"
+#include "libcore/runtime/log.hpp"
 #include "libcore/runtime/loops.hpp"
 #include "libcore/runtime/periodic.hpp"
 #include "services/api/api_key.hpp"
@@ -75,6 +76,7 @@ private:
     std::shared_ptr<const Snapshot> snapshot_;
     std::set<std::string> used_prefixes_;
     std::atomic<bool> zones_forgotten_{false};
+    runtime::log::RateLimit use_logged_{std::chrono::seconds(10)};
     runtime::Periodic refresher_;
 };
 

@@ -42,6 +42,24 @@ TEST_CASE("those who ask for a name at the same time share a lookup, and the nex
     CHECK(names.asked() == 3);
 }
 
+TEST_CASE("a lookup that hangs does not hold up those who come later, of whom two ask again", "[threads]") {
+    support::HostNames names(support::HostNames::Known{{"db", {"192.0.2.1"}}});
+    names.stall("db");
+    std::vector<std::shared_ptr<postgres::HostLookup>> lookups;
+    for (int i = 0; i < 4; ++i) {
+        lookups.push_back(names.lookups()->look_up("db"));
+        std::this_thread::sleep_for(1100ms);
+    }
+    CHECK(lookups[0] != lookups[1]);
+    CHECK(lookups[1] != lookups[2]);
+    CHECK(lookups[2] == lookups[3]);
+    names.forward();
+    for (const auto& lookup : lookups) CHECK(lookup->wait(Deadline::max(), {}));
+    CHECK(names.asked() == 3);
+    CHECK(names.lookups()->look_up("db")->wait(Deadline::max(), {}));
+    CHECK(names.asked() == 4);
+}
+
 TEST_CASE("whoever waits for a lookup goes when his time is up, or when he is asked to", "[threads]") {
     support::HostNames names({});
     names.stall("db");

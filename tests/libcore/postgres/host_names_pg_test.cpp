@@ -30,6 +30,7 @@ struct Fixture {
     /// The server listens on the last of these.
     support::HostNames names{{{"db", {"127.0.0.1"}},
                               {"twice", {"127.0.0.2", "127.0.0.1"}},
+                              {"again", {"127.0.0.1", "127.0.0.2"}},
                               {"silent", {"127.0.0.3", "127.0.0.1"}}}};
 
     /// The server by other names; `more` is the rest of the URL.
@@ -72,6 +73,26 @@ TEST_CASE_METHOD(Fixture, "of the addresses of a name one that nobody listens on
     const auto error =
         error_of([&] { Connection(settings("twice", "&dbname=nothing_of_the_kind")).run(address); });
     CHECK(error.sqlstate() == "3D000");
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "a server that is full is said to be so, though another address of it is unreachable",
+                 "[threads]") {
+    auto administrator = database.connection();
+    const std::string role = "limited_" + std::to_string(administrator.backend_pid());
+    administrator.execute("CREATE ROLE " + role + " LOGIN PASSWORD 'x' CONNECTION LIMIT 1");
+    const std::string login = "&user=" + role + "&password=x";
+    {
+        Connection only(settings("db", login));
+        CHECK(error_of([&] { Connection(settings("again", login)); }).is_full());
+        CHECK(error_of([&] { Connection(settings("again,nobody", login)); }).is_full());
+    }
+    CHECK(support::eventually([&] {
+        return administrator
+            .run(Statement{"sessions", "SELECT 1 FROM pg_stat_activity WHERE usename = $1"}, role)
+            .empty();
+    }));
+    administrator.execute("DROP ROLE " + role);
 }
 
 TEST_CASE_METHOD(Fixture, "of the addresses of a name one that says nothing leaves time for the next",

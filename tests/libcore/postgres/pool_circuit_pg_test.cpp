@@ -21,7 +21,7 @@ TEST_CASE("an answer from before the server fell silent does not close the circu
     support::TcpGate gate("127.0.0.1", database.port());
     postgres::PoolSettings settings{.connection = database.settings(), .max = 3, .reserve = 0};
     settings.connection.url = support::through(database.url(), gate.port());
-    settings.connection.query_timeout = 300ms;
+    settings.connection.query_timeout = 1s;
     settings.circuit_failures = 2;
     postgres::Pool pool(settings);
     {

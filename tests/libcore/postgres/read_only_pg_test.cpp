@@ -1,5 +1,5 @@
-// A server that stops to take writes while connections to it live on: what it refuses was not done, and runs
-// again over others.
+// A server that no longer takes writes while connections to it live on: what it refuses was not done, and
+// runs again over others.
 #include <catch2/catch.hpp>
 #include <functional>
 #include <vector>

@@ -99,9 +99,9 @@ TEST_CASE_METHOD(Names, "servers that are compared stay together, without one th
     CHECK(all(turns("postgresql:///x?host=nobody,nobody" + compared)) == std::vector<Server>{{}});
 
     stall("a");
-    ServerTurns some = turns("postgresql:///x?host=a,b&port=1" + compared, 200ms);
+    ServerTurns some = turns("postgresql:///x?host=a,b&port=1" + compared, 3s);
     CHECK(told(*some.address(Deadline::max(), {})) == Server{"b", "192.0.2.2", "1"});
-    CHECK(some.ends() - Clock::now() > 10ms);
+    CHECK(some.ends() - Clock::now() > 100ms);
 }
 
 TEST_CASE_METHOD(Names, "each server has its share of the time, and each of its addresses one of that",
@@ -128,7 +128,7 @@ TEST_CASE_METHOD(Names, "each server has its share of the time, and each of its 
 TEST_CASE_METHOD(Names, "looking for an address can be left and gone on with, and ends with the turn",
                  "[threads]") {
     stall("a");
-    ServerTurns some = turns("postgresql://someone:topsecret@a:1/x", 200ms);
+    ServerTurns some = turns("postgresql://someone:topsecret@a:1/x", 2s);
     CHECK_FALSE(some.address(Clock::now(), {}));
     CHECK_FALSE(some.address(Clock::now() + 1ms, {}));
     const auto error = postgres::error_of([&] { some.address(Deadline::max(), {}); });
@@ -140,7 +140,7 @@ TEST_CASE_METHOD(Names, "looking for an address can be left and gone on with, an
     CHECK_FALSE(more.address(Clock::now(), {}));
     forward();
     CHECK(told(*more.address(Deadline::max(), {})) == Server{"a", "192.0.2.1", "1"});
-    CHECK(asked() == 1);
+    CHECK(asked() == 2);  // a second is over since the first time
 }
 
 TEST_CASE_METHOD(Names, "a name that nobody knows is named, without the password", "[threads]") {
