@@ -9,7 +9,7 @@
 #include <string_view>
 #include <utility>
 
-#include "libcore/postgres/error.hpp"
+#include "libcore/postgres/error_copy.hpp"
 #include "libcore/postgres/rows.hpp"
 #include "libcore/postgres/session.hpp"
 
@@ -66,13 +66,6 @@ bool says_more(const DatabaseError& error, const DatabaseError& before) {
         return it.is_full() ? 2 : it.sqlstate().empty() ? 0 : 1;
     };
     return weight(error) >= weight(before);
-}
-
-/// The texts of exceptions are shared with their copies; this one may stay, and end on another thread.
-DatabaseError own_copy(const DatabaseError& error) {
-    const auto cause =
-        error.connection_lost() ? DatabaseError::Cause::connection : DatabaseError::Cause::deadline;
-    return {cause, std::string(error.what()), error.sqlstate()};
 }
 
 /// Looks now and then whether it should stop.

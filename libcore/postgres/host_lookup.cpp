@@ -56,15 +56,15 @@ void HostLookup::end(HostAddresses found) {
 }
 
 struct HostLookups::State {
-    explicit State(LookUp how) : look_up(std::move(how)) {}
-
-    const LookUp look_up;
     struct Name {
         std::shared_ptr<HostLookup> newest{};  ///< null when that one has ended
         std::chrono::steady_clock::time_point begun{};
         int under_way = 0;
     };
 
+    explicit State(LookUp how) : look_up(std::move(how)) {}
+
+    const LookUp look_up;
     std::mutex mutex;
     std::map<std::string, Name> names;
 };

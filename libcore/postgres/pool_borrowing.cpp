@@ -4,6 +4,7 @@
 #include <string>
 #include <variant>
 
+#include "libcore/postgres/error_copy.hpp"
 #include "libcore/postgres/lending_names.hpp"
 #include "libcore/postgres/pool_impl.hpp"
 
@@ -34,16 +35,6 @@ std::string why_none(Lending::Reason reason, int max) {
             break;
     }
     return {};
-}
-
-/// Exceptions share their text with their copies, and the last of them may end on another thread: what stays
-/// in the pool has a text of its own.
-DatabaseError own_copy(const DatabaseError& error) {
-    using Cause = DatabaseError::Cause;
-    const auto cause = error.connection_lost() ? Cause::connection
-                       : error.got_no_answer() ? Cause::deadline
-                                               : Cause::server;
-    return {cause, std::string(error.what()), error.sqlstate(), error.constraint()};
 }
 
 [[noreturn]] void refuse(Lending::Refusal refusal, int max, const std::optional<DatabaseError>& failure) {
