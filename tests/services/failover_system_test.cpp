@@ -58,7 +58,8 @@ TEST_CASE("reads go on while there is no primary, and writes soon after a standb
 TEST_CASE(
     "a write that its session takes no more is done over another, and without any is to be tried again") {
     const TestDatabase database;
-    Api api{database.url()};
+    // It has no other session than the one that is seen below.
+    Api api(database.url(), {{"DB_POOL_MAX", "1"}, {"DB_POOL_MIN", "1"}});
     const auto location = api.add_user();
     auto sql = database.connection();
     sql.execute(
